@@ -7,6 +7,7 @@ Three lowbias32 rounds (Wellons, "Prospecting for Hash Functions", 2018) separat
 
 from __future__ import annotations
 
+import functools
 import math
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -24,11 +25,12 @@ _AT, _FORK, _SITE = 0x51ED270B, 0x2545F491, 0x1B873593  # so that at(1), fork an
 
 def mix(xp: Any, x: Array) -> Array:
     """The lowbias32 finaliser on int32 tensors, for backends without a faster way to the same bits."""
-    x = x ^ ((x >> 16) & 0xFFFF)
+    shift = xp.bitwise_right_shift
+    x = x ^ (shift(x, 16) & 0xFFFF)
     x = x * 0x7FEB352D
-    x = x ^ ((x >> 15) & 0x1FFFF)
+    x = x ^ (shift(x, 15) & 0x1FFFF)
     x = x * -2073254261  # 0x846CA68B
-    return x ^ ((x >> 16) & 0xFFFF)
+    return x ^ (shift(x, 16) & 0xFFFF)
 
 
 def mix_int(x: int) -> int:
@@ -53,6 +55,17 @@ def key_of(seed: int) -> int:
 def root(backend: Backend, seed: int) -> Rng:
     """A generator for `seed`, not yet bound to samples: its `shared` draws, `fork` and `at` work."""
     return Rng(backend, backend.asarray(np.int32(key_of(seed))), None)
+
+
+@functools.lru_cache(maxsize=64)
+def _numbers(shape: tuple[int, ...], channel_axis: int) -> np.ndarray:
+    """0, 1, 2, ... with `channel_axis` running fastest, spread over int32."""
+    numbers = np.arange(math.prod(shape), dtype=np.int64)
+    if shape and channel_axis < len(shape) - 1:
+        last = (*shape[:channel_axis], *shape[channel_axis + 1 :], shape[channel_axis])
+        numbers = np.moveaxis(numbers.reshape(last), -1, channel_axis)
+    spread = (numbers.reshape(shape) * 0x9E3779B1 & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+    return np.ascontiguousarray(spread) if shape else spread
 
 
 class Rng:
@@ -90,7 +103,9 @@ class Rng:
     def uniform(self, shape: tuple[int, ...], low: Any = 0.0, high: Any = 1.0) -> Array:
         """float32 in [low, high), 24 bits each."""
         unit = self._unit(self._bits(shape))
-        return unit if low is 0.0 and high is 1.0 else low + (high - low) * unit  # noqa: F632
+        if isinstance(low, int | float) and isinstance(high, int | float) and (low, high) == (0, 1):
+            return unit
+        return low + (high - low) * unit
 
     def normal(self, shape: tuple[int, ...]) -> Array:
         """Standard normal float32, by Box-Muller: equal bits in, values within 4e-7 between backends."""
@@ -130,7 +145,7 @@ class Rng:
         mix, xp = self._backend.mix, self._backend.xp
         key = self._fold(_SITE, (site or self._next_site()) * 4 + lane)
         if self._index is None:
-            elements = self._elements(tuple(shape), self._rank - 1, self._axis and self._axis - 1)
+            elements = self._elements(tuple(shape), self._rank - 1, self._axis - 1 if self._axis is not None else None)
             return mix(mix(elements ^ key) ^ key)
         if len(shape) == 0 or shape[0] != self._index.shape[0]:
             raise ContractError(
@@ -141,21 +156,16 @@ class Rng:
         rest = tuple(shape[1:])
         if not rest:
             return rows
-        elements = self._elements(rest, self._rank - 1, self._axis and self._axis - 1)
+        elements = self._elements(rest, self._rank - 1, self._axis - 1 if self._axis is not None else None)
         rows = xp.reshape(rows, (shape[0],) + (1,) * len(rest))
         return mix(xp.expand_dims(elements, axis=0) ^ rows)
 
     def _elements(self, rest: tuple[int, ...], rank: int, axis: int | None) -> Array:
         """Mixed element numbers, channel-last whatever the layout. rank, axis: of one sample."""
         extra = len(rest) - rank
-        numbers = np.arange(math.prod(rest), dtype=np.int64)
-        if axis is not None and extra in (0, 1) and axis + extra < len(rest) - 1:
-            moved = axis + extra
-            last = (*rest[:moved], *rest[moved + 1 :], rest[moved])
-            numbers = np.moveaxis(numbers.reshape(last), -1, moved)
-        numbers = (numbers.reshape(rest) * 0x9E3779B1 & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
-        return self._backend.mix(self._backend.asarray(np.ascontiguousarray(numbers)))
+        moved = axis + extra if axis is not None and extra in (0, 1) else len(rest) - 1
+        return self._backend.mix(self._backend.asarray(_numbers(rest, moved)))
 
     def _unit(self, bits: Array) -> Array:
         xp = self._backend.xp
-        return xp.astype((bits >> 8) & 0xFFFFFF, xp.float32) * 2.0**-24
+        return xp.astype(xp.bitwise_right_shift(bits, 8) & 0xFFFFFF, xp.float32) * 2.0**-24
