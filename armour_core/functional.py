@@ -1,0 +1,44 @@
+"""Small neutral operations that the core and the algorithms share. Each takes `xp` and native tensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from armour_core.protocols.backend import Array
+
+
+def wide(xp: Any, v: Array, rank: int) -> Array:
+    """(N,) -> (N, 1, .., 1) of this rank, so that it broadcasts over a batch."""
+    return xp.reshape(v, (v.shape[0],) + (1,) * (rank - 1))
+
+
+def flat(xp: Any, x: Array) -> Array:
+    """(N, ...) -> (N, D)."""
+    return xp.reshape(x, (x.shape[0], -1))
+
+
+def row_sum(xp: Any, x: Array) -> Array:
+    """Sum over all but the sample axis: (N,)."""
+    return xp.sum(flat(xp, x), axis=1)
+
+
+def one_hot(xp: Any, labels: Array, classes: int) -> Array:
+    """bool (..., classes) from integer labels (...); a label outside 0 .. classes-1 gives no True."""
+    return xp.expand_dims(labels, axis=-1) == xp.arange(classes, dtype=labels.dtype)
+
+
+def pick(xp: Any, outputs: Array, labels: Array) -> Array:
+    """`outputs[i, labels[i]]`, differentiable: (..., C) and (...) -> (...)."""
+    return xp.sum(xp.where(one_hot(xp, labels, outputs.shape[-1]), outputs, xp.zeros_like(outputs)), axis=-1)
+
+
+def best_other(xp: Any, outputs: Array, labels: Array) -> Array:
+    """The largest output of any class but the label's: (..., C) and (...) -> (...)."""
+    return xp.max(xp.where(one_hot(xp, labels, outputs.shape[-1]), xp.full_like(outputs, -xp.inf), outputs), axis=-1)
+
+
+def log_softmax(xp: Any, z: Array) -> Array:
+    """Stable log-probabilities along the last axis."""
+    z = z - xp.max(z, axis=-1, keepdims=True)
+    return z - xp.log(xp.sum(xp.exp(z), axis=-1, keepdims=True))

@@ -1,0 +1,62 @@
+"""What an attack is after. A goal is met exactly where the predicted class says so, and its margin is positive exactly there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from attrs import field, frozen
+
+from armour_core.functional import best_other, pick
+
+if TYPE_CHECKING:
+    from armour_core.protocols.backend import Array
+
+
+def _signed(xp: Any, met: Array, margin: Array) -> Array:
+    """Bring a margin into line with argmax at ties: positive where met, never positive elsewhere."""
+    tiny = xp.finfo(margin.dtype).smallest_normal
+    return xp.where(met, xp.maximum(margin, tiny), margin)
+
+
+def _hard(xp: Any, met: Array) -> Array:
+    """The margin of a model that tells only labels."""
+    return xp.astype(met, xp.float32) * 2.0 - 1.0
+
+
+@frozen(eq=False)
+class Untargeted:
+    """Any class but the label's. labels: int32 (N,)."""
+
+    labels: Array
+    xp: Any = field(default=np, repr=False)
+    kind: ClassVar[str] = "untargeted"
+
+    def margin(self, outputs: Array) -> Array:
+        """Best other output minus the label's: (N, C) -> (N,); from labels (N,): +1 or -1."""
+        xp = self.xp
+        if outputs.ndim == self.labels.ndim:
+            return _hard(xp, outputs != self.labels)
+        met = xp.astype(xp.argmax(outputs, axis=-1), xp.int32) != self.labels
+        return _signed(xp, met, best_other(xp, outputs, self.labels) - pick(xp, outputs, self.labels))
+
+
+@frozen(eq=False)
+class Targeted:
+    """Exactly these classes. labels: int32 (N,), the targets."""
+
+    labels: Array
+    xp: Any = field(default=np, repr=False)
+    kind: ClassVar[str] = "targeted"
+
+    def margin(self, outputs: Array) -> Array:
+        """The target's output minus the best other: (N, C) -> (N,); from labels (N,): +1 or -1."""
+        xp = self.xp
+        if outputs.ndim == self.labels.ndim:
+            return _hard(xp, outputs == self.labels)
+        met = xp.astype(xp.argmax(outputs, axis=-1), xp.int32) == self.labels
+        return _signed(xp, met, pick(xp, outputs, self.labels) - best_other(xp, outputs, self.labels))
+
+
+Goal = Untargeted | Targeted
+KINDS = {"untargeted": Untargeted, "targeted": Targeted}
