@@ -54,7 +54,8 @@ def key_of(seed: int) -> int:
 
 def root(backend: Backend, seed: int) -> Rng:
     """A generator for `seed`, not yet bound to samples: its `shared` draws, `fork` and `at` work."""
-    return Rng(backend, backend.asarray(np.int32(key_of(seed))), None)
+    key = key_of(seed)
+    return Rng(backend, lambda: backend.asarray(np.int32(key)), None)
 
 
 @functools.lru_cache(maxsize=64)
@@ -73,8 +74,10 @@ class Rng:
 
     __slots__ = ("_axis", "_backend", "_index", "_key", "_rank", "_site")
 
-    def __init__(self, backend: Backend, key: Array, index: Array | None, rank: int = 0, channel_axis: int | None = None):
-        """key: 0-d int32; index: int32 (N,), or None for shared draws; rank and channel_axis: of the batch x."""
+    def __init__(self, backend: Backend, key: Any, index: Array | None, rank: int = 0, channel_axis: int | None = None):
+        """key: 0-d int32, or what makes it when first drawn from; index: int32 (N,), or None for shared draws; rank and
+        channel_axis: of the batch x.
+        """
         self._backend, self._key, self._index, self._rank, self._axis = backend, key, index, rank, channel_axis
         self._site = 0
 
@@ -85,20 +88,22 @@ class Rng:
     @property
     def key(self) -> Array:
         """The 0-d int32 key: what compiled code takes as an argument, so that a new seed does not retrace."""
+        if callable(self._key):  # an algorithm that draws nothing pays nothing
+            self._key = self._key()
         return self._key
 
     @property
     def shared(self) -> Rng:
         """One draw for all rows: shapes come without the sample axis. Independent of the batch."""
-        return Rng(self._backend, self._fold(_FORK, zlib.crc32(b"shared")), None, self._rank, self._axis)
+        return self._child(_FORK, zlib.crc32(b"shared"), None)
 
     def at(self, k: Any) -> Rng:
         """Folds in a step or loop number (int or 0-d int32 tensor); does not advance the parent."""
-        return Rng(self._backend, self._fold(_AT, k), self._index, self._rank, self._axis)
+        return self._child(_AT, k, self._index)
 
     def fork(self, name: str) -> Rng:
         """A stream of its own."""
-        return Rng(self._backend, self._fold(_FORK, zlib.crc32(name.encode())), self._index, self._rank, self._axis)
+        return self._child(_FORK, zlib.crc32(name.encode()), self._index)
 
     def uniform(self, shape: tuple[int, ...], low: Any = 0.0, high: Any = 1.0) -> Array:
         """float32 in [low, high), 24 bits each."""
@@ -129,12 +134,15 @@ class Rng:
         return xp.astype(xp.argsort(self._bits(shape), axis=-1, stable=True), xp.int32)
 
     # ---- the hash
+    def _child(self, salt: int, value: Any, index: Array | None) -> Rng:
+        return Rng(self._backend, lambda: self._fold(salt, value), index, self._rank, self._axis)
+
     def _fold(self, salt: int, value: Any) -> Array:
         if isinstance(value, int):
             value = self._backend.asarray(np.int32(mix_int(value ^ salt)))
         else:
             value = self._backend.mix(value ^ salt)
-        return self._backend.mix(self._key * 5 ^ value)  # not symmetric: at(1).fork(a) is not fork(a).at(1)
+        return self._backend.mix(self.key * 5 ^ value)  # not symmetric: at(1).fork(a) is not fork(a).at(1)
 
     def _next_site(self) -> int:
         self._site += 1
