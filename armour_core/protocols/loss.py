@@ -14,6 +14,6 @@ class Loss(Protocol):
     def __call__(self, logits: Array, goal: Goal, *, backend: Backend, clean: Array | None = None) -> Array:
         """(N, C) -> (N,): each row's own loss, differentiable in the logits.
 
-        To be climbed: higher is nearer to the goal (for a target: already negated). clean: the logits of the clean rows,
+        To be climbed: higher is nearer to the goal (for a target: already negated). clean: logits of the clean rows,
         for losses that compare with these; None in training.
         """
