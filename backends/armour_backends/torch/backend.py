@@ -1,0 +1,230 @@
+"""PyTorch as a backend: eager by default, with nothing global changed and nobody's `.grad` written."""
+
+import contextlib
+import functools
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from armour_backends.torch import namespace
+from armour_backends.torch.rng import mix
+from armour_core.errors import ConfigError, DataError
+from armour_core.rng import Rng, root
+
+Array = Any
+
+
+def backend_for(device: str = "auto") -> "TorchBackend":
+    """The backend of a device: "auto" (a CUDA device where there is one), "cpu", "cuda", "cuda:0", "mps"."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        wanted = torch.device(device)
+    except RuntimeError as error:
+        raise _unavailable(device) from error
+    name = wanted.type if wanted.type == "cpu" else f"{wanted.type}:{wanted.index or 0}"
+    if name not in _devices():
+        raise _unavailable(device)
+    return _backend(name)
+
+
+@functools.cache
+def _backend(device: str) -> "TorchBackend":
+    return TorchBackend(device)
+
+
+def _devices() -> list[str]:
+    found = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    return [*found, "mps:0"] if torch.backends.mps.is_available() else found
+
+
+def _unavailable(device: str) -> ConfigError:
+    return ConfigError(f"device {device!r}: torch has no such device here. There is: {', '.join(_devices())}; or say 'auto'.")
+
+
+class TorchBackend:
+    """`armour_core.protocols.backend.Backend` over torch. compile: "never", or "always" (torch.compile of each step)."""
+
+    name = "torch"
+    capabilities: frozenset[str] = frozenset({"autodiff"})
+
+    def __init__(self, device: str = "cpu", compile: str = "never"):
+        if compile not in ("never", "always"):
+            raise ConfigError(f"compile={compile!r}: expected 'never' or 'always'.")
+        self.device = device
+        self.xp: ModuleType = namespace.on(device)
+        self.static_shapes = compile == "always"
+        self._device = torch.device(device)
+        self._compile = compile
+
+    def __repr__(self) -> str:
+        return f"TorchBackend({self.device!r})"
+
+    def asarray(self, x: Any, dtype: Any = None) -> Array:
+        """Shares memory with `x` where it can. Tensors of inference mode are copied: autograd refuses them."""
+        if isinstance(dtype, str):
+            dtype = getattr(self.xp, dtype)
+        if isinstance(x, torch.Tensor):
+            if x.is_inference():
+                with torch.inference_mode(False):
+                    return x.clone().to(self._device, dtype)
+            return x.to(self._device, dtype)
+        with _ordinary():
+            if isinstance(x, np.ndarray | np.generic):
+                x = torch.from_numpy(_host(x))
+                return x.to(self._device, dtype)
+            return torch.as_tensor(x, dtype=dtype, device=self._device)
+
+    def to_numpy(self, x: Array) -> np.ndarray:
+        """Shares memory with `x` on the CPU. bfloat16, which NumPy lacks, comes as float32."""
+        x = x.detach()
+        if x.dtype is torch.bfloat16:
+            x = x.to(torch.float32)
+        return x.cpu().numpy()
+
+    def is_native(self, x: Any) -> bool:
+        """Any torch tensor."""
+        return isinstance(x, torch.Tensor)
+
+    def rng(self, seed: int) -> Rng:
+        """The root generator for a seed."""
+        return root(self, seed)
+
+    mix = staticmethod(mix)
+
+    def stop_gradient(self, x: Array) -> Array:
+        """`x`, detached."""
+        return x.detach()
+
+    def value_and_grad(self, f: Callable[[Array], tuple[Array, Any]]) -> Callable[[Array], tuple[tuple[Array, Any], Array]]:
+        """By `autograd.grad`, which writes nothing; under torch.compile by `torch.func`. The gradient is a constant."""
+
+        def run(x: Array) -> tuple[tuple[Array, Any], Array]:
+            if torch.compiler.is_compiling():
+                gradient, (value, aux) = torch.func.grad_and_value(f, has_aux=True)(x)
+                return (value.detach(), _detached(aux)), gradient
+            with _recording():
+                leaf = _leaf(x)
+                value, aux = f(leaf)
+                gradient = _pull(value, leaf, None, False)
+            return (value.detach(), _detached(aux)), gradient
+
+        return run
+
+    def vjp(self, f: Callable[[Array], Array], x: Array) -> tuple[Array, Callable[[Array], Array]]:
+        """The graph lives as long as `pull` does."""
+        if torch.compiler.is_compiling():
+            y, pull = torch.func.vjp(f, x)
+            return y.detach(), lambda cotangent: pull(cotangent)[0]
+        with _recording():
+            leaf = _leaf(x)
+            y = f(leaf)
+
+        def back(cotangent: Array) -> Array:
+            with _recording():
+                return _pull(y, leaf, cotangent, True)
+
+        return y.detach(), back
+
+    def compile(self, f: Callable[..., Any], model: Any = None) -> Callable[..., Any]:
+        """Eager by default; called outside inference mode, so that gradients can be taken within."""
+        code = torch.compile(f, dynamic=False) if self._compile == "always" else f
+
+        def run(*args: Any) -> Any:
+            if not torch.is_inference_mode_enabled():
+                return code(*args)
+            with torch.inference_mode(False):
+                return code(*_ordinary_tensors(args))
+
+        return run
+
+    def iterate(self, step: Callable[..., Any], model: Any = None) -> Callable[..., dict[str, Array]]:
+        """A Python loop over the (compiled) step, recording no graph between steps."""
+        code = torch.compile(step, dynamic=False) if self._compile == "always" else step
+        device = self._device
+
+        def run(carry: Any, rows: Any, shared: Any, first: int, n: int) -> dict[str, Array]:
+            with _ordinary(), torch.no_grad():
+                carry, rows, shared = _ordinary_tensors((dict(carry), rows, shared))
+                for k in torch.arange(first, first + n, dtype=torch.int32, device=device).unbind():
+                    carry = code(carry, rows, shared, k)
+            return carry
+
+        return run
+
+    def select(self, rows: Array, a: Array, b: Array) -> Array:
+        """Whole rows by a bool vector."""
+        return torch.where(rows.view(rows.shape + (1,) * (a.ndim - 1)), a, b)
+
+    def cross_entropy(self, logits: Array, labels: Array) -> Array:
+        """torch's own."""
+        return functional.cross_entropy(logits, labels.to(torch.int64), reduction="none")
+
+    def synchronize(self) -> None:
+        """Waits for the CUDA or MPS queue; the CPU has none."""
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        elif self._device.type == "mps":
+            torch.mps.synchronize()
+
+
+def _host(x: Any) -> np.ndarray:
+    """An array that torch can take as it is: its byte order, no negative strides, writable."""
+    array = np.asarray(x)
+    if array.dtype.kind not in "biufc":
+        raise DataError(f"torch cannot hold an array of dtype {array.dtype}. Pass numbers.")
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if not array.flags.writeable or any(stride < 0 for stride in array.strides):
+        array = array.copy()
+    return array
+
+
+def _ordinary() -> contextlib.AbstractContextManager[Any]:
+    """Out of inference mode, whose tensors autograd refuses."""
+    return torch.inference_mode(False) if torch.is_inference_mode_enabled() else contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def _recording() -> Any:
+    with _ordinary(), torch.enable_grad():
+        yield
+
+
+def _ordinary_tensors(value: Any) -> Any:
+    """Tensors made in inference mode, replaced by copies autograd can use."""
+    if isinstance(value, torch.Tensor):
+        return value.clone() if value.is_inference() else value
+    if isinstance(value, dict):
+        return {key: _ordinary_tensors(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_ordinary_tensors, value))
+    return value
+
+
+def _leaf(x: Array) -> Array:
+    """A leaf of its own: the caller's tensor is not touched."""
+    if not x.is_floating_point():
+        raise DataError(f"a gradient was asked with respect to {x.dtype}. Cast to a floating dtype first: xp.astype.")
+    return (x.clone() if x.is_inference() else x.detach()).requires_grad_()
+
+
+def _pull(y: Array, leaf: Array, cotangent: Array | None, keep: bool) -> Array:
+    if not y.requires_grad:  # f ignores its argument
+        return torch.zeros_like(leaf, requires_grad=False)
+    (gradient,) = torch.autograd.grad(y, leaf, cotangent, retain_graph=keep, allow_unused=True)
+    return torch.zeros_like(leaf, requires_grad=False) if gradient is None else gradient
+
+
+def _detached(aux: Any) -> Any:
+    if isinstance(aux, torch.Tensor):
+        return aux.detach()
+    if isinstance(aux, dict):
+        return {key: _detached(v) for key, v in aux.items()}
+    if isinstance(aux, list | tuple):
+        return type(aux)(map(_detached, aux))
+    return aux
