@@ -6,9 +6,9 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 import numpy as np
-
 from armour_backends.numpy import namespace
 from armour_backends.numpy.rng import mix
+
 from armour_core.errors import ConfigError, MissingCapability
 from armour_core.rng import Rng, root
 
@@ -18,7 +18,9 @@ Array = Any
 def backend_for(device: str = "auto") -> "NumpyBackend":
     """The one NumPy backend."""
     if device not in ("auto", "cpu"):
-        raise ConfigError(f"device {device!r}: NumPy computes on 'cpu' only. Wrap a torch or TensorFlow model to use it.")
+        raise ConfigError(
+            f"device {device!r}: NumPy computes on 'cpu' only. Wrap a torch or TensorFlow model to use it."
+        )
     return _backend()
 
 

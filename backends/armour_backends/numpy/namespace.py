@@ -1,7 +1,6 @@
 """The array API names over NumPy 1.26 and 2.x: NumPy's own functions, and a few lines where a name or keyword is newer."""
 
 # A namespace shadows builtins by its nature.
-# ruff: noqa: A001, A002, A004
 
 import builtins
 from typing import Any

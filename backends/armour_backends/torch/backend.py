@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional
-
 from armour_backends.torch import namespace
 from armour_backends.torch.rng import mix
+from torch.nn import functional
+
 from armour_core.errors import ConfigError, DataError
 from armour_core.rng import Rng, root
 
@@ -43,7 +43,9 @@ def _devices() -> list[str]:
 
 
 def _unavailable(device: str) -> ConfigError:
-    return ConfigError(f"device {device!r}: torch has no such device here. There is: {', '.join(_devices())}; or say 'auto'.")
+    return ConfigError(
+        f"device {device!r}: torch has no such device here. There is: {', '.join(_devices())}; or say 'auto'."
+    )
 
 
 class TorchBackend:
@@ -100,7 +102,9 @@ class TorchBackend:
         """`x`, detached."""
         return x.detach()
 
-    def value_and_grad(self, f: Callable[[Array], tuple[Array, Any]]) -> Callable[[Array], tuple[tuple[Array, Any], Array]]:
+    def value_and_grad(
+        self, f: Callable[[Array], tuple[Array, Any]]
+    ) -> Callable[[Array], tuple[tuple[Array, Any], Array]]:
         """By `autograd.grad`, which writes nothing; under torch.compile by `torch.func`. The gradient is a constant."""
 
         def run(x: Array) -> tuple[tuple[Array, Any], Array]:

@@ -4,7 +4,6 @@ Functions that make tensors take `device=`; a backend's `xp` is this module with
 """
 
 # A namespace shadows builtins by its nature; `is None` and the like cost less than a dispatch table.
-# ruff: noqa: A001, A002, A004
 
 import builtins
 import functools
