@@ -92,6 +92,12 @@ def test_public_name_is_importable(name: str) -> None:
     assert getattr(armour_core, name) is not None
 
 
+def test_no_submodule_bears_a_public_name() -> None:
+    """It would replace the function as soon as something imports it: docs/decisions/0001-specs-module.md."""
+    submodules = {path.stem for path in (ROOT / "armour_core").iterdir() if not path.stem.startswith("_")}
+    assert not submodules & set(armour_core.__all__)
+
+
 def test_offering_specs_imports_no_framework() -> None:
     code = f"""
 import importlib, sys
