@@ -19,7 +19,7 @@ endif
 EXTRAS := torch,$(TENSORFLOW),report,demo,test
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --progress-bar off -c constraints.txt
-PEERS := foolbox torchattacks adversarial-robustness-toolbox eagerpy tqdm
+PEERS := adversarial-robustness-toolbox tqdm foolbox eagerpy gitpython gitdb smmap torchattacks
 
 # One thread for each framework: the same numbers on any machine, and no two pools fighting over the cores.
 ONE_THREAD := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
