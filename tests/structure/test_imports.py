@@ -35,6 +35,10 @@ LATE_FRAMEWORKS: dict[str, set[str]] = {}  #: module -> frameworks that its func
 UNPICKLERS = {"pickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 UNPICKLING: dict[str, set[str]] = {}  #: module -> what it may use all the same, each with its reason
 
+GUESSING: dict[str, set[str]] = {  #: module -> functions in which an error only means that a guess did not fit
+    "armour_core.model": {"_cause"},  # which other shape would the network have taken?
+}
+
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "tools"}
 
 Offence = tuple[int, str]
@@ -161,7 +165,13 @@ def printing(module: str, tree: ast.Module) -> Iterator[Offence]:
 
 def swallowing(module: str, tree: ast.Module) -> Iterator[Offence]:
     """No bare `except:`; no broad `except` that forgets the error."""
-    for node in ast.walk(tree):
+    guessing = {
+        node
+        for function in functions(tree)
+        if getattr(function, "name", "") in GUESSING.get(module, ())
+        for node in ast.walk(function)
+    }
+    for node in set(ast.walk(tree)) - guessing:
         if isinstance(node, ast.ExceptHandler):
             if node.type is None:
                 yield node.lineno, "bare except:"
@@ -204,7 +214,7 @@ def test_no_module_has_a_vague_name() -> None:
 
 def test_allow_lists_name_modules_that_exist() -> None:
     modules = {module for module, _ in source_files()}
-    assert modules >= LATE_FRAMEWORKS.keys() | UNPICKLING.keys()
+    assert modules >= LATE_FRAMEWORKS.keys() | UNPICKLING.keys() | GUESSING.keys()
 
 
 # ---- the rules see

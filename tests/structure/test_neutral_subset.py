@@ -35,7 +35,7 @@ OF_PROBLEM = {"x", "clean", "eps", "enough", "index", "live", "left"}
 MADE_BY = {  # receiver -> its functions that return tensors
     "xp": NAMESPACE - {"isdtype", "finfo", "result_type"},
     "p": {"query", "margin", "success", "grad", "jacobian", "inside", "distance", "wide", "where"},
-    "norm": {"size", "project", "steepest", "sample"},
+    "norm": {"size", "project", "inside", "steepest", "extreme", "sample"},
     "goal": {"margin"},
     "backend": {"stop_gradient", "select", "cross_entropy", "asarray", "mix"},
 }
@@ -60,8 +60,10 @@ def text(node: ast.AST) -> str:
 class Tensors:
     """Which expressions of one outermost function are tensors, as far as seen. Nested functions share its names."""
 
-    def __init__(self, function: ast.AST, *, traceable: bool):
+    def __init__(self, function: ast.AST, *, traceable: bool, makers: set[str]):
+        """makers: names of imported functions that return tensors."""
         self.names: set[str] = set()
+        self.makers = makers
         for node in ast.walk(function):
             if isinstance(node, ast.FunctionDef | ast.Lambda):
                 arguments = [a.arg for a in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]]
@@ -139,22 +141,25 @@ class Tensors:
         if isinstance(node.func, ast.Attribute):
             name, owner = node.func.attr, last_name(node.func.value)
             return name in DRAWS or name in MADE_BY.get(owner, ()) or node.func.value in self
-        return last_name(node.func) == "abs" and any(argument in self for argument in node.args)
+        name = last_name(node.func)
+        return name in self.makers or (name == "abs" and any(argument in self for argument in node.args))
 
 
 def offences(source: str) -> list[Offence]:
     """What a module of plugins writes that is not neutral."""
     tree = ast.parse(source)
-    modules = set()
+    modules, makers = set(), set()
     found: list[Offence] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             modules |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
             roots = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+            if roots == ["armour_core.functional"]:
+                makers |= {alias.asname or alias.name for alias in node.names}
             if any(root.split(".")[0] == "numpy" for root in roots):
                 found.append((node.lineno, 5, "NumPy is one backend of several: take xp from the problem"))
     for function, traceable in outermost(tree):
-        tensors = Tensors(function, traceable=traceable)
+        tensors = Tensors(function, traceable=traceable, makers=makers)
         numbers = plain_numbers(function)
         for node in ast.walk(function):
             for rule, advice in judge(node, tensors, numbers, modules):
@@ -364,6 +369,12 @@ def test_planted_offence_is_caught(rule: int, body: str) -> None:
 @pytest.mark.parametrize("body", INNOCENT)
 def test_innocent_code_passes(body: str) -> None:
     assert not offences("import math\n" + method(body))
+
+
+def test_shared_functions_return_tensors() -> None:
+    code = method("if row_sum(xp, p.x) > 0:\n    pass")
+    assert not offences(code)
+    assert offences("from armour_core.functional import row_sum\n" + code)
 
 
 def test_untraced_step_counts_in_python() -> None:
