@@ -115,12 +115,12 @@ def frameworks(module: str, tree: ast.Module) -> Iterator[Offence]:
 
 
 def scikit_learn(module: str, tree: ast.Module) -> Iterator[Offence]:
-    """Optional: imported inside functions of plugins whose Spec says `extra="demo"`."""
+    """Optional: imported inside functions of plugins whose Spec says `extra="demo"`, and of the backend of its models."""
     for line, name, on_import in imports(module, tree):
         if name.split(".")[0] == "sklearn":
             if on_import:
                 yield line, "scikit-learn is imported inside functions only"
-            elif module not in needing_demo():
+            elif not module.startswith("armour_backends.numpy.") and module not in needing_demo():
                 yield line, f'no Spec with extra="demo" has its target in {module}'
 
 
@@ -235,6 +235,7 @@ PLANTED = [
     (frameworks, "armour_backends.__init__", "def f():\n    import keras"),
     (scikit_learn, "armour_plugins.datasets.a", "from sklearn.datasets import load_digits"),
     (scikit_learn, "armour_core.a", "def f():\n    import sklearn"),
+    (scikit_learn, "armour_backends.torch.model", "def f():\n    import sklearn"),
     (code_from_data, "armour_core.a", "import pickle"),
     (code_from_data, "armour_core.a", "def f():\n    from joblib import load"),
     (code_from_data, "armour_core.a", "eval('1')"),
@@ -258,6 +259,7 @@ INNOCENT = [
     (frameworks, "armour_backends.torch.model", "import torch"),
     (frameworks, "armour_backends.tensorflow.model", "def f():\n    import keras"),
     (frameworks, "armour_core.a", "import numpy\nfrom .torch import x"),
+    (scikit_learn, "armour_backends.numpy.model", "def f():\n    import sklearn"),
     (code_from_data, "armour_core.a", "re.compile('a')\nbackend.compile(f)\nnp.load(path, allow_pickle=False)"),
     (code_from_data, "armour_backends.torch.a", "torch.load(path, weights_only=True)"),
     (printing, "armour_core.cli.show", "print('done')"),
