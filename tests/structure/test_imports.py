@@ -115,7 +115,7 @@ def frameworks(module: str, tree: ast.Module) -> Iterator[Offence]:
 
 
 def scikit_learn(module: str, tree: ast.Module) -> Iterator[Offence]:
-    """Optional: imported inside functions of plugins whose Spec says `extra="demo"`, and of the backend of its models."""
+    """Optional: imported inside functions of plugins whose Spec says `extra="demo"`, and of its models' backend."""
     for line, name, on_import in imports(module, tree):
         if name.split(".")[0] == "sklearn":
             if on_import:
