@@ -20,8 +20,10 @@ import pytest
 
 from armour_core.protocols.backend import NAMESPACE
 
-PLUGINS = Path(__file__).parents[2] / "plugins" / "armour_plugins"
+ROOT = Path(__file__).parents[2]
+PLUGINS = ROOT / "plugins" / "armour_plugins"
 NEUTRAL = ("attacks", "losses")  #: family packages whose modules are written in the subset
+CORE = ("norms.py", "functional.py")  #: modules of the core that run inside attacks
 
 STATIC = {"shape", "ndim", "dtype"}
 OWN_METHODS = {"xp", "np", "numpy", "math", "backend", "norm", "goal", "rng", "p", "problem", "model", "self", "cls"}
@@ -161,8 +163,9 @@ def offences(source: str) -> list[Offence]:
     for function, traceable in outermost(tree):
         tensors = Tensors(function, traceable=traceable, makers=makers)
         numbers = plain_numbers(function)
+        types = annotations(function)
         for node in ast.walk(function):
-            for rule, advice in judge(node, tensors, numbers, modules):
+            for rule, advice in judge(node, tensors, numbers, modules) if node not in types else ():
                 found.append((node.lineno, rule, advice))
     return sorted(set(found))
 
@@ -180,6 +183,12 @@ def outermost(tree: ast.Module) -> Iterator[tuple[ast.AST, bool]]:
                 for line in node.body
             )
             yield from ((method, not eager) for method in node.body if isinstance(method, ast.FunctionDef))
+
+
+def annotations(function: ast.AST) -> set[ast.AST]:
+    """Everything that is written as a type."""
+    types = [getattr(node, name, None) for node in ast.walk(function) for name in ("annotation", "returns")]
+    return {node for type_ in types if type_ for node in ast.walk(type_)}
 
 
 def plain_numbers(function: ast.AST) -> set[str]:
@@ -211,11 +220,7 @@ def judge(node: ast.AST, tensors: Tensors, numbers: set[str], modules: set[str])
                 yield 4, f"{text(node)}: xp.astype, or leave it a tensor"
             elif name in ITERATING and given:
                 yield 1, f"{text(node)}: a function of xp, or .shape"
-            elif (
-                name in ("isinstance", "type")
-                and node.args
-                and (given or last_name(node.args[0]) in ("backend", "model", "xp", "net"))
-            ):
+            elif name in ("isinstance", "type") and (given or asks_framework(node)) and not asks_python(node):
                 yield 6, f"{text(node)}: no plugin asks which backend it runs on"
         case ast.Attribute(ctx=ast.Load(), attr=name, value=owner):
             if last_name(owner) == "xp" and name not in NAMESPACE:
@@ -223,7 +228,8 @@ def judge(node: ast.AST, tensors: Tensors, numbers: set[str], modules: set[str])
             elif name not in STATIC and owner in tensors and name not in TENSOR_METHODS:
                 yield 1, f"{text(node)}: of attributes only .shape, .ndim, .dtype"
         case ast.AugAssign(target=target):
-            if isinstance(target, ast.Subscript) or not (isinstance(target, ast.Name) and target.id in numbers):
+            counting = isinstance(target, ast.Name) and target.id in numbers
+            if not counting and not isinstance(node.value, ast.Dict | ast.DictComp):
                 yield 2, f"{text(node)}: in place; write a = a + b"
         case ast.Subscript(ctx=ast.Store() | ast.Del(), slice=index):
             if not (isinstance(index, ast.Constant) and isinstance(index.value, str)):
@@ -238,6 +244,16 @@ def judge(node: ast.AST, tensors: Tensors, numbers: set[str], modules: set[str])
             if iterator in tensors:
                 yield 1, f"for ... in {text(iterator)}: a tensor is not iterated"
     yield from decisions(node, tensors)
+
+
+def asks_framework(node: ast.Call) -> bool:
+    return bool(node.args) and last_name(node.args[0]) in ("backend", "model", "xp", "net")
+
+
+def asks_python(node: ast.Call) -> bool:
+    """`isinstance(eps, int | float)`: a setting that may be a plain number."""
+    types = {last_name(name) for name in ast.walk(node.args[-1]) if isinstance(name, ast.Name | ast.Attribute)}
+    return len(node.args) == 2 and types <= {"int", "float", "bool", "str", "tuple", "list", "dict", "Mapping"}
 
 
 def decisions(node: ast.AST, tensors: Tensors) -> Iterator[tuple[int, str]]:
@@ -272,11 +288,12 @@ BACKEND_FACTS = {("backend", "name"), ("backend", "device"), ("xp", "__name__"),
 
 
 def neutral_files() -> list[Path]:
-    return [path for kind in NEUTRAL for path in sorted((PLUGINS / kind).glob("*.py")) if path.name != "__init__.py"]
+    plugins = [path for kind in NEUTRAL for path in sorted((PLUGINS / kind).glob("[!_]*.py"))]
+    return plugins + [ROOT / "armour_core" / name for name in CORE]
 
 
 def test_there_are_neutral_files() -> None:
-    assert {path.parent.name for path in neutral_files()} == set(NEUTRAL)
+    assert {path.parent.name for path in neutral_files()} == {*NEUTRAL, "armour_core"}
 
 
 @pytest.mark.parametrize("path", neutral_files(), ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -350,6 +367,9 @@ INNOCENT = [
     "lo, hi = p.model.bounds\nreturn min(hi - lo, 1.0)",
     "wide = tuple(int(n) for n in p.x.shape)\nreturn xp.astype(p.x, xp.float32)",
     "return rng.permutation((p.x.shape[0], 8))[:, :3]",
+    "def f(x: dict[list[int], int]):\n    return -x\nreturn f(p.x)",
+    "new = dict(state)\nnew |= {'x': p.x}\nreturn new",
+    "if isinstance(p.eps, int | float):\n    pass",
 ]
 
 EAGER = "while p.some(~p.success(state['x'])):\n    pass\nif k % 2 == 0:\n    pass"
