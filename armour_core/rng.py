@@ -54,19 +54,20 @@ def key_of(seed: int) -> int:
 
 def root(backend: Backend, seed: int) -> Rng:
     """A generator for `seed`, not yet bound to samples: its `shared` draws, `fork` and `at` work."""
-    key = key_of(seed)
-    return Rng(backend, lambda: backend.asarray(np.int32(key)), None)
+    return Rng(backend, key_of(seed), None)
 
 
 @functools.lru_cache(maxsize=64)
 def _numbers(shape: tuple[int, ...], channel_axis: int) -> np.ndarray:
-    """0, 1, 2, ... with `channel_axis` running fastest, spread over int32."""
-    numbers = np.arange(math.prod(shape), dtype=np.int64)
+    """The hash of 0, 1, 2, ... with `channel_axis` running fastest. Nothing of a key is in it, so it is kept."""
+    numbers = np.arange(math.prod(shape), dtype=np.uint32) * np.uint32(_GOLDEN & 0xFFFFFFFF)
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1)):
+        numbers ^= numbers >> np.uint32(shift)
+        numbers *= np.uint32(factor)
     if shape and channel_axis < len(shape) - 1:
         last = (*shape[:channel_axis], *shape[channel_axis + 1 :], shape[channel_axis])
         numbers = np.moveaxis(numbers.reshape(last), -1, channel_axis)
-    spread = (numbers.reshape(shape) * 0x9E3779B1 & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
-    return np.ascontiguousarray(spread) if shape else spread
+    return np.ascontiguousarray(numbers.reshape(shape)).view(np.int32)
 
 
 class Rng:
@@ -75,8 +76,8 @@ class Rng:
     __slots__ = ("_axis", "_backend", "_index", "_key", "_rank", "_site")
 
     def __init__(self, backend: Backend, key: Any, index: Array | None, rank: int = 0, channel_axis: int | None = None):
-        """key: 0-d int32, or what makes it when first drawn from; index: int32 (N,), or None for shared draws; rank and
-        channel_axis: of the batch x.
+        """key: int, 0-d int32 tensor, or what makes one when first drawn from; index: int32 (N,), or None for shared
+        draws; rank and channel_axis: of the batch x.
         """
         self._backend, self._key, self._index, self._rank, self._axis = backend, key, index, rank, channel_axis
         self._site = 0
@@ -88,9 +89,8 @@ class Rng:
     @property
     def key(self) -> Array:
         """The 0-d int32 key: what compiled code takes as an argument, so that a new seed does not retrace."""
-        if callable(self._key):  # an algorithm that draws nothing pays nothing
-            self._key = self._key()
-        return self._key
+        key = self._known()
+        return self._backend.asarray(np.int32(key)) if isinstance(key, int) else key
 
     @property
     def shared(self) -> Rng:
@@ -106,7 +106,7 @@ class Rng:
         return self._child(_FORK, zlib.crc32(name.encode()), self._index)
 
     def uniform(self, shape: tuple[int, ...], low: Any = 0.0, high: Any = 1.0) -> Array:
-        """float32 in [low, high), 24 bits each."""
+        """float32 in [low, high), 24 bits each (high itself where the sum rounds to it)."""
         unit = self._unit(self._bits(shape))
         if isinstance(low, int | float) and isinstance(high, int | float) and (low, high) == (0, 1):
             return unit
@@ -121,12 +121,14 @@ class Rng:
         return xp.sqrt(-2.0 * xp.log(radius)) * xp.cos(2.0 * math.pi * angle)
 
     def integers(self, shape: tuple[int, ...], n: Any) -> Array:
-        """int32 in 0 .. n-1; n: an int up to 2**24, or a tensor that broadcasts."""
+        """int32 in 0 .. n-1; n: 1 to 2**24, an int or a tensor that broadcasts."""
         xp = self._backend.xp
+        if isinstance(n, int) and not 1 <= n <= 1 << 24:
+            raise ContractError(f"rng.integers: n = {n}. A draw has 24 bits: n is 1 to {1 << 24}.")
         top = n - 1 if isinstance(n, int) else xp.astype(n, xp.int32) - 1
         scale = float(n) if isinstance(n, int) else xp.astype(n, xp.float32)
-        return xp.minimum(xp.astype(xp.floor(self._unit(self._bits(shape)) * scale), xp.int32), xp.zeros_like(top) + top
-                          if not isinstance(top, int) else xp.full((), top, dtype=xp.int32))
+        # minimum: the product of the largest draw may round up to n
+        return xp.minimum(xp.astype(xp.floor(self._unit(self._bits(shape)) * scale), xp.int32), top)
 
     def permutation(self, shape: tuple[int, ...]) -> Array:
         """int32: a random order of 0 .. shape[-1]-1 along the last axis, each row its own."""
@@ -134,15 +136,24 @@ class Rng:
         return xp.astype(xp.argsort(self._bits(shape), axis=-1, stable=True), xp.int32)
 
     # ---- the hash
-    def _child(self, salt: int, value: Any, index: Array | None) -> Rng:
-        return Rng(self._backend, lambda: self._fold(salt, value), index, self._rank, self._axis)
+    def _known(self) -> Any:
+        if callable(self._key):  # a step that draws nothing pays nothing
+            self._key = self._key()
+        return self._key
 
-    def _fold(self, salt: int, value: Any) -> Array:
-        if isinstance(value, int):
-            value = self._backend.asarray(np.int32(mix_int(value ^ salt)))
-        else:
-            value = self._backend.mix(value ^ salt)
-        return self._backend.mix(self.key * 5 ^ value)  # not symmetric: at(1).fork(a) is not fork(a).at(1)
+    def _child(self, salt: int, value: Any, index: Array | None) -> Rng:
+        key: Any = lambda: self._fold(salt, value)  # noqa: E731
+        if isinstance(self._key, int) and isinstance(value, int):
+            key = key()
+        return Rng(self._backend, key, index, self._rank, self._axis)
+
+    def _fold(self, salt: int, value: Any) -> Any:
+        """The next key: bijective in the key and in the value. Ints stay Python's: they cost a device nothing."""
+        key = self._known()
+        value = mix_int(value ^ salt) if isinstance(value, int) else self._backend.mix(value ^ salt)
+        return (
+            mix_int(key ^ value) if isinstance(key, int) and isinstance(value, int) else self._backend.mix(key ^ value)
+        )
 
     def _next_site(self) -> int:
         self._site += 1
@@ -153,26 +164,23 @@ class Rng:
         mix, xp = self._backend.mix, self._backend.xp
         key = self._fold(_SITE, (site or self._next_site()) * 4 + lane)
         if self._index is None:
-            elements = self._elements(tuple(shape), self._rank - 1, self._axis - 1 if self._axis is not None else None)
-            return mix(mix(elements ^ key) ^ key)
+            return mix(mix(self._elements(tuple(shape)) ^ key) ^ key)
         if len(shape) == 0 or shape[0] != self._index.shape[0]:
             raise ContractError(
-                f"rng: a draw of shape {tuple(shape)} for {self._index.shape[0]} samples. The first axis is the sample axis: "
-                "ask for (N, R, ...) to get R draws a sample, or use rng.shared."
+                f"rng: a draw of shape {tuple(shape)} for {self._index.shape[0]} samples. The first axis is the sample "
+                "axis: ask for (N, R, ...) to get R draws a sample, or use rng.shared."
             )
-        rows = mix(mix(self._index * _GOLDEN ^ key))
+        rows = mix(mix(self._index) ^ key)
         rest = tuple(shape[1:])
         if not rest:
-            return rows
-        elements = self._elements(rest, self._rank - 1, self._axis - 1 if self._axis is not None else None)
-        rows = xp.reshape(rows, (shape[0],) + (1,) * len(rest))
-        return mix(xp.expand_dims(elements, axis=0) ^ rows)
+            return mix(rows)
+        return mix(xp.expand_dims(self._elements(rest), axis=0) ^ xp.reshape(rows, (shape[0],) + (1,) * len(rest)))
 
-    def _elements(self, rest: tuple[int, ...], rank: int, axis: int | None) -> Array:
-        """Mixed element numbers, channel-last whatever the layout. rank, axis: of one sample."""
-        extra = len(rest) - rank
-        moved = axis + extra if axis is not None and extra in (0, 1) else len(rest) - 1
-        return self._backend.mix(self._backend.asarray(_numbers(rest, moved)))
+    def _elements(self, rest: tuple[int, ...]) -> Array:
+        """Hashed element numbers of one sample, channel-last whatever the layout."""
+        extra = len(rest) - (self._rank - 1)
+        axis = len(rest) if self._axis is None or extra not in (0, 1) else self._axis - 1 + extra
+        return self._backend.asarray(_numbers(rest, axis))
 
     def _unit(self, bits: Array) -> Array:
         xp = self._backend.xp
