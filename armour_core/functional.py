@@ -42,3 +42,10 @@ def log_softmax(xp: Any, z: Array) -> Array:
     """Stable log-probabilities along the last axis."""
     z = z - xp.max(z, axis=-1, keepdims=True)
     return z - xp.log(xp.sum(xp.exp(z), axis=-1, keepdims=True))
+
+
+def as_logits(xp: Any, outputs: Array, kind: str) -> Array:
+    """Outputs that a softmax turns into the model's probabilities: log p where it tells these, else as they are."""
+    if kind != "probabilities":
+        return outputs
+    return xp.log(xp.maximum(outputs, xp.finfo(outputs.dtype).smallest_normal))

@@ -1,0 +1,287 @@
+"""Runs one attack over one batch: rounds of chunks of steps over the rows that are left, then the last check.
+
+The driver owns everything that is not the attack's idea. Compiled code takes dicts of tensors: the carry (the books,
+and the attack's state beside them), the rows, and what all rows share; all else is in its key.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from armour_core import norms
+from armour_core.engine.books import Books, frozen_rows, opened
+from armour_core.engine.problem import Frame, Problem
+from armour_core.engine.rows import Batch, Part, Rows
+from armour_core.engine.send import Exact, Traced
+from armour_core.engine.state import check_same, check_start, describe, identity, shapes
+from armour_core.engine.verdict import Outcome, checked
+from armour_core.engine.view import View
+from armour_core.errors import ContractError, DataError
+from armour_core.protocols.backend import Array
+from armour_core.rng import Rng
+
+_STATE = "state/"  # prefix of the attack's own keys within a carry
+_PIECES = 128  # compiled pieces a model keeps; the oldest go first
+_CHUNK = 10  # steps between two looks at who is left
+
+
+def drive(
+    attack: Any,
+    problem: Problem,
+    rng: Rng,
+    *,
+    check: bool = True,
+    track: bool = True,
+    after_chunk: Callable[[int], None] | None = None,
+) -> Outcome:
+    """Run `attack` on one batch.
+
+    check=False, track=False is for adversarial training: no first prediction, no last check, no best iterate, no
+    transfer to the host; every row is attacked, and what `finish` proposes is returned. after_chunk is told how many
+    rows are left. Raises ContractError, DataError, MissingCapability.
+    """
+    return _Drive(attack, problem, rng, check, track, after_chunk or (lambda live: None)).run()
+
+
+def frame_of(attack: Any, problem: Problem, track: bool = True) -> Frame:
+    """What is static in a problem for this attack."""
+    model = problem.model
+    minimum = bool(getattr(attack, "minimum", False))
+    python = not hasattr(attack, "step") or not getattr(attack, "traceable", True)
+    return Frame(
+        goal=problem.goal.kind,
+        norm=problem.norm,
+        until=problem.until,
+        bounds=model.bounds,
+        outputs=model.outputs,
+        num_classes=model.num_classes,
+        channel_axis=model.channel_axis,
+        minimum=minimum,
+        wide_eps=getattr(problem.eps, "ndim", 0) > 0,
+        masked=problem.mask is not None,
+        counted=problem.budget is not None and problem.budget.queries is not None,
+        enough=minimum and problem.enough is not None,
+        constraints=problem.constraints,
+        track=track,
+        exact=python or not model.local,
+        row_limit=problem.row_limit or problem.x.shape[0],
+    )
+
+
+class _Drive:
+    """One batch under way."""
+
+    def __init__(self, attack: Any, problem: Problem, rng: Rng, check: bool, track: bool, after_chunk: Callable[[int], None]):
+        self.attack, self.problem, self.stream, self.check, self.after_chunk = attack, problem, rng, check, after_chunk
+        self.model, self.backend = problem.model, problem.model.backend
+        self.xp: Any = self.backend.xp
+        self.name = describe(attack)
+        self.n: int = problem.x.shape[0]
+        self.frame = frame_of(attack, problem, track)
+        self.python = not getattr(attack, "traceable", True)  # k is an int
+        self.rows, self.shared = self._tensors()
+        self.forward = self._compiled(("forward",), lambda: self.model.forward)
+        if not self.frame.exact:
+            self.send: Traced | Exact = Traced(self.model)
+        else:
+            bucketed = self.model.local and self.backend.static_shapes
+            self.send = Exact(self.model, self.frame.row_limit, self.forward if bucketed else None)
+
+    def run(self) -> Outcome:
+        with self.model.running():
+            batch = Batch(self.backend, self._opened(), self.rows, self.frame.row_limit)
+            if hasattr(self.attack, "step"):
+                self._rounds(batch)
+            else:
+                self._whole(batch)
+            view, state = self._view(batch.carry, self.rows, self.shared)
+            if not state:  # no row was left to start with
+                proposal = self.problem.x
+            else:
+                proposal = self.attack.finish(view, state) if hasattr(self.attack, "step") else state["x"]
+            if self.check:
+                return checked(self.problem, self.frame, batch.carry, proposal, self.forward, self.name)
+            return self._unchecked(batch.carry, proposal)
+
+    # ---- the beginning
+    def _tensors(self) -> tuple[Rows, Rows]:
+        """Tensors with a row per sample, and those that all rows share."""
+        problem, xp, asarray = self.problem, self.xp, self.backend.asarray
+        x = problem.x
+        index = np.arange(self.n, dtype=np.int32) if problem.index is None else problem.index
+        rows = {"x": x, "labels": problem.goal.labels, "index": asarray(index)}
+        shared: Rows = {}
+        if problem.eps is not None and not self.frame.minimum:
+            eps = asarray(problem.eps, x.dtype)
+            if self.frame.wide_eps:
+                rows["eps"] = xp.reshape(eps, (self.n,) + (1,) * (x.ndim - 1))
+            else:
+                shared["eps"] = eps
+        if self.frame.enough:
+            rows["enough"] = xp.zeros((self.n,), dtype=x.dtype) + asarray(problem.enough, x.dtype)
+        if problem.mask is not None:
+            mask = asarray(problem.mask)
+            per_row = mask.ndim == x.ndim and mask.shape[0] == self.n
+            (rows if per_row else shared)["mask"] = mask
+        return rows, shared
+
+    def _opened(self) -> Rows:
+        """Books before the first step; rows whose goal is met already are found, and asked for no more."""
+        xp, problem, frame = self.xp, self.problem, self.frame
+        left = None
+        if frame.counted:
+            queries = problem.budget.queries - 2  # type: ignore[union-attr, operator]  # first prediction, last check
+            spent = np.zeros(self.n, dtype=np.int32) if problem.spent is None else problem.spent
+            left = self.backend.asarray((queries - spent).astype(np.int32))
+        carry = opened(frame, self.backend, problem.x, left)
+        clean = problem.clean
+        if clean is None and self.check:
+            clean = self.forward(problem.x)
+            refuse_non_finite(self.backend.to_numpy(clean))
+        if clean is None:
+            return carry
+        self.rows["clean"] = clean
+        if problem.until == "success":
+            met = type(problem.goal)(problem.goal.labels, xp).margin(clean) > 0
+            carry |= {"found": met, "over": met}
+            if "dist" in carry:
+                carry["dist"] = xp.where(met, xp.zeros_like(carry["dist"]), carry["dist"])
+        if left is not None:
+            carry["over"] = carry["over"] | (left <= 0)
+        return carry
+
+    # ---- rounds of chunks of steps
+    def _rounds(self, batch: Batch) -> None:
+        budget = self.problem.budget
+        left = budget.steps if budget and budget.steps else None
+        deadline = time.monotonic() + budget.seconds if budget and budget.seconds else None
+        for r in range(getattr(self.attack, "rounds", 1)):
+            live = self._live(batch.carry["over"])
+            if len(live) == 0 or left == 0:
+                return
+            part = batch.take(live)
+            part.carry = self._open_round(part, r)
+            steps = self.attack.steps if left is None else min(self.attack.steps, left)
+            taken = self._steps(batch, part, r, steps, deadline)
+            left = None if left is None else left - taken
+            if deadline is not None and time.monotonic() > deadline:
+                return
+
+    def _steps(self, batch: Batch, part: Part, r: int, steps: int, deadline: float | None) -> int:
+        """Up to `steps` steps of one round; rows that end early are put back and left behind. Returns steps taken."""
+        k, chunk = 0, 2 if self.backend.static_shapes else 1
+        while k < steps:
+            n = min(1 if self.frame.exact else chunk if self.check else steps, steps - k)
+            part.carry = self._chunk(part, r, k, n)
+            k, chunk = k + n, min(2 * chunk, _CHUNK)
+            if deadline is not None and time.monotonic() > deadline:
+                break
+            if self.check and k < steps:
+                done = part.carry.get(_STATE + "done")
+                live = self._live(part.carry["over"] if done is None else part.carry["over"] | done)
+                self.after_chunk(len(live))
+                if len(live) == 0:
+                    break
+                if batch.size_of(len(live)) <= part.size * 3 // 4:
+                    batch.put(part)
+                    part = batch.take(part.place[live])
+        batch.put(part)
+        return k
+
+    def _live(self, over: Array) -> np.ndarray:
+        """Rows that are not over. The one thing read from the device between chunks; without a check nothing is."""
+        return np.flatnonzero(~self.backend.to_numpy(over)) if self.check else np.arange(over.shape[0])
+
+    # ---- the attack's functions, traced or called
+    def _view(self, carry: Rows, rows: Rows, shared: Rows, wake: bool = False) -> tuple[View, Rows]:
+        state = {key[len(_STATE) :]: value for key, value in carry.items() if key.startswith(_STATE)}
+        entries = {key: value for key, value in carry.items() if not key.startswith(_STATE)}
+        books = Books(self.frame, self.backend, entries, None if wake else state.get("done"))
+        return View(self.frame, self.model, self.send, rows, shared, books), state
+
+    def _rng(self, rows: Rows, shared: Rows) -> Rng:
+        return Rng(self.backend, shared["key"], rows["index"], rows["x"].ndim, self.frame.channel_axis)
+
+    def _shared(self, r: int) -> Rows:
+        return {**self.shared, "key": self.stream.fork("round").at(r).key}
+
+    def _open_round(self, part: Part, r: int) -> Rows:
+        again = getattr(self.attack, "again", None) if r > 0 else None
+
+        def opening(carry: Rows, rows: Rows, shared: Rows, number: Any) -> Rows:
+            view, state = self._view(carry, rows, shared, wake=True)
+            rng = self._rng(rows, shared)
+            new = again(view, state, number, rng) if again else self.attack.start(view, rng)
+            check_start(self.name, new, rows["x"].shape[0])
+            if state:
+                check_same(self.name, "again" if again else "start", state, new)
+            return view.books.close() | {_STATE + key: value for key, value in new.items()}
+
+        shared = self._shared(r)
+        if self.frame.exact:
+            return opening(part.carry, part.rows, shared, r if self.python else self.backend.asarray(np.int32(r)))
+        code = self._compiled(("open", again is not None, shapes(part.carry, part.rows, shared)), lambda: opening)
+        return code(part.carry, part.rows, shared, self.backend.asarray(np.int32(r)))  # type: ignore[no-any-return]
+
+    def _chunk(self, part: Part, r: int, first: int, n: int) -> Rows:
+        def step(carry: Rows, rows: Rows, shared: Rows, k: Any) -> Rows:
+            view, state = self._view(carry, rows, shared)
+            new = self.attack.step(view, state, k, self._rng(rows, shared).fork("step").at(k))
+            check_same(self.name, "step", state, new)
+            if "done" in state:  # rests: another row's steps, computed beside it, must not move it
+                new = frozen_rows(self.backend, state["done"], state, new)
+            return view.books.close() | {_STATE + key: value for key, value in new.items()}
+
+        shared, carry = self._shared(r), part.carry
+        if self.frame.exact:
+            for k in range(first, first + n):
+                carry = step(carry, part.rows, shared, k if self.python else self.backend.asarray(np.int32(k)))
+            return carry
+        code = self._compiled(("step", shapes(carry, part.rows, shared)), lambda: step, loop=True)
+        return code(carry, part.rows, shared, first, n)  # type: ignore[no-any-return]
+
+    def _compiled(self, what: tuple[Any, ...], make: Callable[[], Callable[..., Any]], loop: bool = False) -> Callable[..., Any]:
+        """The compiled form of a function: made once for this model, attack, frame and these shapes."""
+        store = self.model.compiled
+        key = what if what == ("forward",) else (*what, self.frame, identity(self.attack))
+        if key not in store:
+            while len(store) >= _PIECES:
+                del store[next(iter(store))]
+            store[key] = (self.backend.iterate if loop else self.backend.compile)(make(), self.model)
+        return store[key]  # type: ignore[no-any-return]
+
+    def _whole(self, batch: Batch) -> None:
+        """An attack that is one function: `run(problem, rng) -> x_adv`."""
+        if len(self._live(batch.carry["over"])) == 0:
+            return
+        shared = self._shared(0)
+        view, _ = self._view(batch.carry, self.rows, shared)
+        proposal = self.attack.run(view, self._rng(self.rows, shared))
+        shape = getattr(proposal, "shape", None)
+        if shape is None or tuple(shape) != tuple(self.problem.x.shape):
+            found = type(proposal).__name__ if shape is None else f"shape {tuple(shape)}"
+            raise ContractError(f"{self.name} returned {found} for a batch of shape {tuple(self.problem.x.shape)}: return one row per sample, like x.")
+        batch.carry = view.books.close() | {_STATE + "x": proposal}
+
+    def _unchecked(self, carry: Rows, proposal: Array) -> Outcome:
+        size = norms.bind(self.frame.norm, self.xp, self.frame.bounds).size
+        books = {key: carry[key] for key in ("forward", "backward", "computed")}
+        proposal = self.backend.stop_gradient(proposal)
+        return Outcome(x_adv=proposal, success=carry["found"], distance=size(proposal - self.problem.x), **books)
+
+
+def refuse_non_finite(outputs: np.ndarray) -> None:
+    """Raises DataError where the model's answers on clean data are NaN or infinite."""
+    bad = ~np.isfinite(outputs.astype(np.float64)).reshape(len(outputs), -1).all(axis=1)
+    if bad.any():
+        raise DataError(
+            f"the model's outputs are NaN or infinite on {int(bad.sum())} of {len(bad)} clean samples "
+            f"(the first is row {int(np.flatnonzero(bad)[0])}): check its weights and the preprocessing."
+        )
+
+
+__all__ = ("Outcome", "drive", "frame_of", "refuse_non_finite")

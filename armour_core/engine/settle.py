@@ -1,0 +1,85 @@
+"""What an attack hands back is measured on the host in float64, and rounded so that it holds in the caller's dtype.
+
+The engine never trusts an attack: excess within rounding is projected back, anything more is a ContractError.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from armour_core import norms
+from armour_core.errors import ContractError
+
+
+def tolerance(norm: str, eps: float, bounds: tuple[float, float], elements: int) -> float:
+    """How far beyond the ball rounding may take a perturbation of this many elements."""
+    if norm == "l0":
+        return 0.0
+    slack = 1e-6 * (bounds[1] - bounds[0]) + 1e-5 * eps
+    return slack if norm == "linf" else slack * math.sqrt(elements)
+
+
+def distances(norm: str, bounds: tuple[float, float], x: np.ndarray, adversarial: np.ndarray) -> np.ndarray:
+    """float64 (N,): sizes of the perturbations as they are stored."""
+    return norms.bind(norm, np, bounds).size(adversarial.astype(np.float64) - x.astype(np.float64))
+
+
+def settle(
+    adversarial: np.ndarray,
+    seen: np.ndarray,
+    x: np.ndarray,
+    *,
+    norm: str,
+    eps: np.ndarray | None,
+    bounds: tuple[float, float],
+    mask: np.ndarray | None,
+    plugin: str,
+) -> np.ndarray:
+    """`adversarial` in the dtype of x, inside bounds and ball to the last bit, masked elements bit-equal to x.
+
+    seen: the rows as the model saw them; x: as the caller gave them; eps: float64 (N,), or None. Raises ContractError
+    naming the plugin, the rule, how many samples, and the worst excess.
+    """
+    n = len(x)
+    if adversarial.shape != x.shape:
+        raise ContractError(f"{plugin} returned shape {adversarial.shape} for a batch of shape {x.shape}: return one row per sample, like x.")
+    finite = np.isfinite(adversarial.reshape(n, -1)).all(axis=1)
+    if not finite.all():
+        raise ContractError(f"{plugin} returned NaN or infinity in {n - int(finite.sum())} of {n} samples.")
+    start = x.astype(np.float64)
+    same = adversarial == seen if mask is None else (adversarial == seen) | ~mask
+    found = np.where(same, start, adversarial.astype(np.float64))
+    low, high = bounds
+    excess = np.where(same, 0.0, np.maximum(low - found, found - high)).reshape(n, -1).max(axis=1)
+    _refuse(plugin, f"bounds {bounds}", excess, np.full(n, 1e-6 * (high - low)))
+    d = np.where(same, 0.0, np.clip(found, low, high) - start)
+    if eps is not None:
+        ball = norms.bind(norm, np, bounds)
+        size = ball.size(d)
+        _refuse(plugin, f"{norm} ball", size - eps, np.array([tolerance(norm, e, bounds, start[0].size) for e in eps]))
+        wide = (-1,) + (1,) * (x.ndim - 1)
+        if norm == "linf":
+            d = np.clip(d, -eps.reshape(wide), eps.reshape(wide))
+        elif norm != "l0":
+            d = d * np.where(size > eps, eps * (1 - 1e-12) / np.where(size > 0, size, 1.0), 1.0).reshape(wide)
+    return _round_towards(x, start + d, np.abs(d))
+
+
+def _refuse(plugin: str, rule: str, excess: np.ndarray, limit: np.ndarray) -> None:
+    bad = excess > limit
+    if bad.any():
+        raise ContractError(
+            f"{plugin} left the {rule} in {int(bad.sum())} of {len(bad)} samples, by up to {excess.max():.3g} "
+            f"(rounding explains {limit.max():.1g}). Bring points back with p.inside before returning or keeping them."
+        )
+
+
+def _round_towards(x: np.ndarray, found: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """`found` in x's dtype; an element that rounding took farther from x than `reach` goes one step back."""
+    if not np.issubdtype(x.dtype, np.floating):
+        return (x.astype(np.int64) + np.trunc(found - x.astype(np.float64)).astype(np.int64)).astype(x.dtype)
+    result = found.astype(x.dtype)
+    farther = np.abs(result.astype(np.float64) - x.astype(np.float64)) > reach
+    return np.where(farther, np.nextafter(result, x), result)
