@@ -2,6 +2,8 @@
 
 A draw is a hash of (seed, stream, round, step, site, sample, element) in wrapping int32 arithmetic, which every backend
 has. There is no state: a generator is a key, and the site is the how-manyth draw from this very object.
+A backend needs only `mix`. It may offer `unit(rows, elements)` and `normal(radius, angle)`, over pairs of such parts:
+the same as here in fewer passes over memory.
 Three lowbias32 rounds (Wellons, "Prospecting for Hash Functions", 2018) separate the stages.
 """
 
@@ -107,18 +109,20 @@ class Rng:
 
     def uniform(self, shape: tuple[int, ...], low: Any = 0.0, high: Any = 1.0) -> Array:
         """float32 in [low, high), 24 bits each (high itself where the sum rounds to it)."""
-        unit = self._unit(self._bits(shape))
+        unit = self._unit(*self._parts(tuple(shape), self._next_site()))
         if isinstance(low, int | float) and isinstance(high, int | float) and (low, high) == (0, 1):
             return unit
         return low + (high - low) * unit
 
     def normal(self, shape: tuple[int, ...]) -> Array:
         """Standard normal float32, by Box-Muller: equal bits in, values within 4e-7 between backends."""
+        site, shape = self._next_site(), tuple(shape)
+        radius, angle = self._parts(shape, site), self._parts(shape, site, lane=1)
+        if fused := getattr(self._backend, "normal", None):
+            return fused(radius, angle)
         xp = self._backend.xp
-        site = self._next_site()
-        radius = self._unit(self._bits(shape, site, 0)) + 2.0**-25  # never log(0)
-        angle = self._unit(self._bits(shape, site, 1))
-        return xp.sqrt(-2.0 * xp.log(radius)) * xp.cos(2.0 * math.pi * angle)
+        # 2**-25: never log(0)
+        return xp.sqrt(-2.0 * xp.log(self._unit(*radius) + 2.0**-25)) * xp.cos(2.0 * math.pi * self._unit(*angle))
 
     def integers(self, shape: tuple[int, ...], n: Any) -> Array:
         """int32 in 0 .. n-1; n: 1 to 2**24, an int or a tensor that broadcasts."""
@@ -127,13 +131,14 @@ class Rng:
             raise ContractError(f"rng.integers: n = {n}. A draw has 24 bits: n is 1 to {1 << 24}.")
         top = n - 1 if isinstance(n, int) else xp.astype(n, xp.int32) - 1
         scale = float(n) if isinstance(n, int) else xp.astype(n, xp.float32)
-        # minimum: the product of the largest draw may round up to n
-        return xp.minimum(xp.astype(xp.floor(self._unit(self._bits(shape)) * scale), xp.int32), top)
+        scaled = self._unit(*self._parts(tuple(shape), self._next_site())) * scale
+        return xp.minimum(xp.astype(xp.floor(scaled), xp.int32), top)  # the largest draw may round up to n
 
     def permutation(self, shape: tuple[int, ...]) -> Array:
         """int32: a random order of 0 .. shape[-1]-1 along the last axis, each row its own."""
         xp = self._backend.xp
-        return xp.astype(xp.argsort(self._bits(shape), axis=-1, stable=True), xp.int32)
+        rows, elements = self._parts(tuple(shape), self._next_site())
+        return xp.astype(xp.argsort(self._backend.mix(rows ^ elements), axis=-1, stable=True), xp.int32)
 
     # ---- the hash
     def _known(self) -> Any:
@@ -159,29 +164,33 @@ class Rng:
         self._site += 1
         return self._site
 
-    def _bits(self, shape: tuple[int, ...], site: int | None = None, lane: int = 0) -> Array:
-        """int32 bits of `shape`; `lane` numbers independent draws of one site."""
+    def _unit(self, rows: Any, elements: Any) -> Array:
+        """float32 in [0, 1): the upper 24 bits of the hash."""
+        if fused := getattr(self._backend, "unit", None):
+            return fused(rows, elements)
+        xp, bits = self._backend.xp, self._backend.mix(rows ^ elements)
+        return xp.astype(xp.bitwise_right_shift(bits, 8) & 0xFFFFFF, xp.float32) * 2.0**-24
+
+    def _parts(self, shape: tuple[int, ...], site: int, lane: int = 0) -> tuple[Any, Any]:
+        """What to hash together: int32 (N, 1, ...) and (1, ...), or an int for one of them. Lanes: draws of one site."""
         mix, xp = self._backend.mix, self._backend.xp
-        key = self._fold(_SITE, (site or self._next_site()) * 4 + lane)
+        key = self._fold(_SITE, site * 4 + lane)
         if self._index is None:
-            return mix(mix(self._elements(tuple(shape)) ^ key) ^ key)
+            return key, mix(self._elements(shape) ^ key)
         if len(shape) == 0 or shape[0] != self._index.shape[0]:
             raise ContractError(
-                f"rng: a draw of shape {tuple(shape)} for {self._index.shape[0]} samples. The first axis is the sample "
+                f"rng: a draw of shape {shape} for {self._index.shape[0]} samples. The first axis is the sample "
                 "axis: ask for (N, R, ...) to get R draws a sample, or use rng.shared."
             )
         rows = mix(mix(self._index) ^ key)
-        rest = tuple(shape[1:])
-        if not rest:
-            return mix(rows)
-        return mix(xp.expand_dims(self._elements(rest), axis=0) ^ xp.reshape(rows, (shape[0],) + (1,) * len(rest)))
+        if len(shape) == 1:
+            return rows, 0
+        return xp.reshape(rows, (shape[0],) + (1,) * (len(shape) - 1)), xp.expand_dims(
+            self._elements(shape[1:]), axis=0
+        )
 
     def _elements(self, rest: tuple[int, ...]) -> Array:
         """Hashed element numbers of one sample, channel-last whatever the layout."""
         extra = len(rest) - (self._rank - 1)
         axis = len(rest) if self._axis is None or extra not in (0, 1) else self._axis - 1 + extra
         return self._backend.asarray(_numbers(rest, axis))
-
-    def _unit(self, bits: Array) -> Array:
-        xp = self._backend.xp
-        return xp.astype(xp.bitwise_right_shift(bits, 8) & 0xFFFFFF, xp.float32) * 2.0**-24

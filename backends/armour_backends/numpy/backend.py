@@ -6,9 +6,9 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 import numpy as np
-from armour_backends.numpy import namespace
-from armour_backends.numpy.rng import mix
 
+from armour_backends.numpy import namespace
+from armour_backends.numpy.rng import mix, normal, unit
 from armour_core.errors import ConfigError, MissingCapability
 from armour_core.rng import Rng, root
 
@@ -57,9 +57,10 @@ class NumpyBackend:
         """The root generator for a seed."""
         return root(self, seed)
 
-    def mix(self, bits: Array) -> Array:
-        """The lowbias32 finaliser."""
-        return mix(bits)
+    # what the generator is made of
+    mix = staticmethod(mix)
+    unit = staticmethod(unit)
+    normal = staticmethod(normal)
 
     def stop_gradient(self, x: Array) -> Array:
         """`x`: nothing is differentiated here."""

@@ -1,12 +1,13 @@
-"""The array API names over NumPy 1.26 and 2.x: NumPy's own functions, and a few lines where a name or keyword is newer."""
+"""The array API names over NumPy 1.26 and 2.x: its own functions, and a few lines where a name or keyword is newer."""
 
-# A namespace shadows builtins by its nature.
+# A namespace shadows builtins by its nature, and imports what it does not use.
+# ruff: noqa: F401, F811
 
 import builtins
 from typing import Any
 
 import numpy as np
-from numpy import (  # noqa: F401
+from numpy import (
     abs,
     all,
     any,
@@ -78,14 +79,14 @@ from numpy import (  # noqa: F401
     zeros,
     zeros_like,
 )
-from numpy import arccos as acos  # noqa: F401
-from numpy import arctanh as atanh  # noqa: F401
-from numpy import bool_ as bool  # noqa: F401
-from numpy import concatenate as concat  # noqa: F401
-from numpy import left_shift as bitwise_left_shift  # noqa: F401
-from numpy import power as pow  # noqa: F401
-from numpy import right_shift as bitwise_right_shift  # noqa: F401
-from numpy import transpose as permute_dims  # noqa: F401
+from numpy import arccos as acos
+from numpy import arctanh as atanh
+from numpy import bool_ as bool
+from numpy import concatenate as concat
+from numpy import left_shift as bitwise_left_shift
+from numpy import power as pow
+from numpy import right_shift as bitwise_right_shift
+from numpy import transpose as permute_dims
 
 Array = Any
 Axes = int | tuple[int, ...] | None

@@ -7,10 +7,10 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+
 from armour_backends.tensorflow import namespace
 from armour_backends.tensorflow.load import tf
-from armour_backends.tensorflow.rng import mix
-
+from armour_backends.tensorflow.rng import mix, unit
 from armour_core.errors import ConfigError, ContractError, DataError
 from armour_core.rng import Rng, root
 
@@ -99,7 +99,9 @@ class TensorFlowBackend:
         """The root generator for a seed."""
         return root(self, seed)
 
+    # what the generator is made of
     mix = staticmethod(mix)
+    unit = staticmethod(unit)
 
     def stop_gradient(self, x: Array) -> Array:
         """`x`, as a constant."""

@@ -1,8 +1,9 @@
 """The array API names over plain `tf.*`, eager and inside tf.function, for static shapes.
 
 `tf.raw_ops` where an operation means the same already: the Python layer above it costs as much as a small kernel.
-Python numbers take the dtype of the tensor beside them. A backend's `xp` is this module, or, on a device that TensorFlow
-would not choose by itself, a copy whose functions run there (`on`).
+Python numbers take the dtype of the tensor beside them. A backend's `xp` is this module, or, on a device that
+TensorFlow would not choose by itself, a copy whose functions run there (`on`).
+uint8 is for storage: it moves, compares and casts, and little else has kernels for it.
 """
 
 # A namespace shadows builtins by its nature.
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 
 import ml_dtypes
 import numpy as np
+
 from armour_backends.tensorflow.load import tf
 
 Array = Any
@@ -27,7 +29,8 @@ float16, float32, float64 = tf.float16, tf.float32, tf.float64
 int32, int64, uint8, bool = tf.int32, tf.int64, tf.uint8, tf.bool
 inf, nan, pi, e, newaxis = math.inf, math.nan, math.pi, math.e, None
 
-_SUMS = dict.fromkeys((tf.bool, tf.int8, tf.int16, tf.int32), tf.int64) | dict.fromkeys((tf.uint8, tf.uint16, tf.uint32), tf.uint64)
+_SUMS = dict.fromkeys((tf.bool, tf.int8, tf.int16, tf.int32), tf.int64)
+_SUMS |= dict.fromkeys((tf.uint8, tf.uint16, tf.uint32), tf.uint64)
 _KINDS = {
     "bool": "b",
     "signed integer": "i",

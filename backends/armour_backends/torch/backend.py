@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from armour_backends.torch import namespace
-from armour_backends.torch.rng import mix
 from torch.nn import functional
 
+from armour_backends.torch import namespace
+from armour_backends.torch.rng import mix, normal, unit
 from armour_core.errors import ConfigError, DataError
 from armour_core.rng import Rng, root
 
@@ -49,7 +49,7 @@ def _unavailable(device: str) -> ConfigError:
 
 
 class TorchBackend:
-    """`armour_core.protocols.backend.Backend` over torch. compile: "never", or "always" (torch.compile of each step)."""
+    """`armour_core.protocols.backend.Backend` over torch. compile: "never", or "always": torch.compile of each step."""
 
     name = "torch"
     capabilities: frozenset[str] = frozenset({"autodiff"})
@@ -96,7 +96,10 @@ class TorchBackend:
         """The root generator for a seed."""
         return root(self, seed)
 
+    # what the generator is made of
     mix = staticmethod(mix)
+    unit = staticmethod(unit)
+    normal = staticmethod(normal)
 
     def stop_gradient(self, x: Array) -> Array:
         """`x`, detached."""

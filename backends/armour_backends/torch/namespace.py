@@ -3,7 +3,8 @@
 Functions that make tensors take `device=`; a backend's `xp` is this module with its own device filled in (`on`).
 """
 
-# A namespace shadows builtins by its nature; `is None` and the like cost less than a dispatch table.
+# A namespace shadows builtins by its nature, and imports what it does not use.
+# ruff: noqa: F401
 
 import builtins
 import functools
@@ -14,8 +15,8 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from array_api_compat.torch import isdtype, result_type  # noqa: F401
-from torch import (  # noqa: F401
+from array_api_compat.torch import isdtype, result_type
+from torch import (
     abs,
     acos,
     arange,
@@ -67,7 +68,7 @@ from torch import (  # noqa: F401
     zeros,
     zeros_like,
 )
-from torch import permute as permute_dims  # noqa: F401
+from torch import permute as permute_dims
 
 Array = Any
 Axes = int | tuple[int, ...] | None
