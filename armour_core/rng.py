@@ -172,7 +172,7 @@ class Rng:
         return xp.astype(xp.bitwise_right_shift(bits, 8) & 0xFFFFFF, xp.float32) * 2.0**-24
 
     def _parts(self, shape: tuple[int, ...], site: int, lane: int = 0) -> tuple[Any, Any]:
-        """What to hash together: int32 (N, 1, ...) and (1, ...), or an int for one of them. Lanes: draws of one site."""
+        """What to hash together: int32 (N, 1, ...) and (1, ...), or an int for one. Lanes: draws of one site."""
         mix, xp = self._backend.mix, self._backend.xp
         key = self._fold(_SITE, site * 4 + lane)
         if self._index is None:
