@@ -1,4 +1,4 @@
-"""Data at the door: what a model is given is numbers, finite, and inside its bounds, or the error says what is wrong."""
+"""Data at the door: numbers, finite, and inside the model's bounds; or an error that says what is wrong."""
 
 from typing import Any
 
@@ -58,7 +58,8 @@ def _tensor(x: Any, backend: Backend, what: str) -> Any:
         return np.asarray(x)
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(
-            f"{what} is a {type(x).__module__}.{type(x).__qualname__} that does not convert to an array: {one_line(error)}\n"
+            f"{what} is a {type(x).__module__}.{type(x).__qualname__} that does not convert to an array: "
+            f"{one_line(error)}\n"
             f"  Pass a NumPy array, or a tensor of the model's own framework ({backend.name})."
         ) from error
 
@@ -69,7 +70,8 @@ def _check_kind(name: str, bounds: tuple[float, float], what: str) -> None:
     if name == "uint8":
         raise DataError(
             f"{what} is uint8 (0 to 255), but the model was wrapped with bounds {_pair(bounds)}.\n"
-            f"  Scale it: {what}.astype('float32') / 255; or, if the network itself takes 0 to 255: wrap(net, bounds=(0, 255))."
+            f"  Scale it: {what}.astype('float32') / 255; or, if the network itself takes 0 to 255: wrap(net, "
+            "bounds=(0, 255))."
         )
     if name == "bool" or name.startswith(("int", "uint")):
         raise DataError(
@@ -91,7 +93,8 @@ def _check_finite(x: Any, space: Any, what: str) -> None:
     where = f"the first in row {bad[0]}" if bad.size else "beyond row 10000"
     kind = "NaN" if bool(space.any(space.isnan(x))) else "infinite values"
     raise DataError(
-        f"{what} contains {kind}: {where}.\n  Remove or repair these rows; a division by a zero deviation is a frequent cause."
+        f"{what} contains {kind}: {where}.\n  Remove or repair these rows; a division by a zero deviation is a "
+        "frequent cause."
     )
 
 
@@ -100,7 +103,10 @@ def _outside(low: float, high: float, bounds: tuple[float, float], name: str, wh
     found = f"{what} ranges over [{low:.6g}, {high:.6g}], but the model was wrapped with bounds {_pair(bounds)}."
     span = hi - lo
     if max(lo - low, high - hi) <= 1e-3 * span:
-        return f"{found}\n  The excess is small, as interpolation or rounding leaves it. Clip it: numpy.clip({what}, {lo:g}, {hi:g})."
+        return (
+            f"{found}\n  The excess is small, as interpolation or rounding leaves it. Clip it: numpy.clip({what}, "
+            f"{lo:g}, {hi:g})."
+        )
     if (lo, hi) == (0.0, 1.0) and low >= 0 and 2 < high <= 255:
         return (
             f"{found}\n  It looks like 8-bit images. Scale it: {what} / 255; or, if the network itself takes 0 to 255: "
@@ -116,7 +122,10 @@ def _outside(low: float, high: float, bounds: tuple[float, float], name: str, wh
             f"{found}\n  It looks normalised. Pass raw inputs and let the wrapper normalise: "
             f"wrap(net, bounds={_pair(bounds)}, preprocessing=(mean, std))."
         )
-    return f"{found}\n  Scale the data, or give the range that the network takes: wrap(net, bounds=({low:.6g}, {high:.6g}))."
+    return (
+        f"{found}\n  Scale the data, or give the range that the network takes: wrap(net, bounds=({low:.6g}, "
+        f"{high:.6g}))."
+    )
 
 
 def _pair(bounds: tuple[float, float]) -> str:

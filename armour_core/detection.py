@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterator
+from inspect import getattr_static
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -10,8 +11,10 @@ _EMPTY = CellType()
 _LIBRARIES = ("torch", "tensorflow", "keras", "tf_keras", "jax", "sklearn", "numpy", "scipy", "builtins")
 
 TAKES_ARRAYS = frozenset(
-    "from_numpy as_tensor tensor FloatTensor convert_to_tensor constant numpy predict predict_on_batch "
-    "predict_proba decision_function".split()
+    (
+        *("from_numpy", "as_tensor", "tensor", "FloatTensor", "convert_to_tensor", "constant", "numpy"),
+        *("predict", "predict_on_batch", "predict_proba", "decision_function"),
+    )
 )
 """Names whose use inside a function says that NumPy arrays go in or come out, whatever it computes with."""
 
@@ -64,8 +67,14 @@ def _codes(function: object) -> Iterator[CodeType]:
         yield function.__func__.__code__
     elif isinstance(function, FunctionType):
         yield function.__code__
-    elif isinstance(call := getattr(type(function), "__call__", None), FunctionType):
+    elif call := _method(function):
         yield call.__code__
+
+
+def _method(thing: object) -> FunctionType | None:
+    """The `__call__` that a class written in Python gives its objects."""
+    call = getattr_static(type(thing), "__call__", None)
+    return call if isinstance(call, FunctionType) else None
 
 
 def _names(code: CodeType) -> set[str]:
@@ -114,6 +123,6 @@ def _reached(thing: Any) -> Iterator[Any]:
         yield from thing
     elif isinstance(thing, dict):
         yield from thing.values()
-    elif not isinstance(thing, type | ModuleType) and isinstance(getattr(type(thing), "__call__", None), FunctionType):
-        yield type(thing).__call__
+    elif not isinstance(thing, type | ModuleType) and (call := _method(thing)):
+        yield call
         yield from getattr(thing, "__dict__", {}).values()

@@ -24,13 +24,16 @@ def check_shape(raw: Any, rows: int, outputs: str, declared: bool) -> None:
     shape = tuple(raw.shape)
     if not shape or shape[0] != rows:
         raise DataError(
-            f"The network returned outputs of shape {shape} for {rows} rows of input: one row of outputs per sample is wanted.\n"
-            "  Pass a batch, samples along the first axis; or reduce the outputs: wrap(net, forward=lambda net, x: ...)."
+            f"The network returned outputs of shape {shape} for {rows} rows of input: one row of outputs per sample "
+            "is wanted.\n"
+            "  Pass a batch, samples along the first axis; or reduce the outputs: wrap(net, forward=lambda net, x: "
+            "...)."
         )
     if len(shape) > 2 and outputs != "scores":
         raise DataError(
             f"The network returned outputs of shape {shape}; (N, classes) is wanted.\n"
-            "  Choose or reduce them: wrap(net, output=...) or wrap(net, forward=lambda net, x: ...); outputs='scores' takes any."
+            "  Choose or reduce them: wrap(net, output=...) or wrap(net, forward=lambda net, x: ...); "
+            "outputs='scores' takes any."
         )
     if not declared and not _whole(raw) and (len(shape) == 1 or shape[1] == 1):
         raise DataError(
@@ -78,11 +81,15 @@ def judge(raw: np.ndarray, outputs: str, declared: bool, num_classes: int | None
             )
         return Verdict(outputs, classes)
     if one_hot and not declared:
-        note = "the network returns one 1 per row and zeros: taken as labels (outputs='labels'), so it gives neither scores nor gradients"
+        note = (
+            "the network returns one 1 per row and zeros: taken as labels (outputs='labels'), so it gives neither "
+            "scores nor gradients"
+        )
         return Verdict("labels", classes, (note,))
     if in_range and sums:
         raise DataError(
-            f"The network was wrapped with outputs='logits', but on {len(values)} rows its outputs lie in [0, 1] and sum to 1: "
+            f"The network was wrapped with outputs='logits', but on {len(values)} rows its outputs lie in [0, 1] and "
+            "sum to 1: "
             "they are probabilities.\n"
             "  Say so: wrap(net, outputs='probabilities'); or better give the logits, by leaving the last softmax out: "
             "a saturated softmax hides gradients from attacks."
@@ -96,12 +103,14 @@ def _labels(raw: np.ndarray, num_classes: int | None) -> Verdict:
     values = raw.reshape(-1)
     if np.any(values != np.floor(values)) or values.min() < 0:
         raise DataError(
-            f"outputs='labels', but the network returns {values.min():g} to {values.max():g}: class numbers 0, 1, ... are wanted.\n"
+            f"outputs='labels', but the network returns {values.min():g} to {values.max():g}: class numbers 0, 1, "
+            "... are wanted.\n"
             "  For scores say outputs='logits', 'probabilities' or 'scores'."
         )
     if num_classes is not None and values.max() >= num_classes:
         raise DataError(
-            f"The network returned label {int(values.max())}, but num_classes={num_classes}: expected 0 to {num_classes - 1}."
+            f"The network returned label {int(values.max())}, but num_classes={num_classes}: expected 0 to "
+            f"{num_classes - 1}."
         )
     return Verdict("labels", num_classes)
 
@@ -109,7 +118,8 @@ def _labels(raw: np.ndarray, num_classes: int | None) -> Verdict:
 def _agreed(said: int | None, found: int | None, shape: tuple[int, ...]) -> int | None:
     if said is not None and found is not None and said != found:
         raise ConfigError(
-            f"num_classes={said}, but the network's outputs have shape {shape}: {found} classes. Leave num_classes out, or choose "
+            f"num_classes={said}, but the network's outputs have shape {shape}: {found} classes. Leave num_classes "
+            "out, or choose "
             "the right output: wrap(net, output=...)."
         )
     return found if said is None else said
@@ -121,7 +131,8 @@ def _check_finite(raw: np.ndarray) -> None:
     rows = np.flatnonzero(~np.all(np.isfinite(raw.reshape(len(raw), -1)), axis=1))
     raise DataError(
         f"The network's outputs are not finite: {len(rows)} of {len(raw)} rows, row {rows[0]} the first.\n"
-        "  The input is finite, so look at the weights (NaN after a diverged training?), at the preprocessing, or at overflow in "
+        "  The input is finite, so look at the weights (NaN after a diverged training?), at the preprocessing, or at "
+        "overflow in "
         "half precision."
     )
 
@@ -129,7 +140,8 @@ def _check_finite(raw: np.ndarray) -> None:
 def _not_probabilities(values: np.ndarray, why: str) -> str:
     total = values.sum(axis=1)
     return (
-        f"The network was wrapped with outputs='probabilities', but {why}: values from {values.min():.4g} to {values.max():.4g}, "
+        f"The network was wrapped with outputs='probabilities', but {why}: values from {values.min():.4g} to "
+        f"{values.max():.4g}, "
         f"row sums from {total.min():.4g} to {total.max():.4g}.\n"
         "  Unnormalised outputs are outputs='logits'; independent ones (several labels at once) are outputs='scores'."
     )

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from attrs import field, frozen
 
-from armour_core.errors import ConfigError
+from armour_core.errors import ConfigError, DataError
 from armour_core.protocols.backend import Array, Backend
 
 LAYOUTS = ("vector", "image")
@@ -16,8 +16,8 @@ def channel_axis(
 ) -> tuple[int | None, str | None]:
     """The channel axis of a batch of this shape, counted from the front, and a warning where it had to be guessed.
 
-    said: the caller's word; net: what the network's layers say (negative counts from the end). None for vectors, and for
-    3-D input, which is a one-channel image (N, H, W) or, with layout "vector", a sequence.
+    said: the caller's word; net: what the network's layers say (negative counts from the end). None for vectors, and
+    for 3-D input, which is a one-channel image (N, H, W) or, with layout "vector", a sequence.
     """
     rank = len(shape)
     if said is not None:
@@ -55,7 +55,7 @@ def _numbers(value: Any) -> np.ndarray:
 
 @frozen(eq=False)
 class Preprocessing:
-    """`(x - mean) / std`, in the model's dtype: numbers, one value per channel, or arrays that broadcast against a sample."""
+    """`(x - mean) / std`, in the model's dtype: numbers, one per channel, or arrays that broadcast against a sample."""
 
     mean: np.ndarray = field(converter=_numbers)
     std: np.ndarray = field(converter=_numbers)
@@ -66,8 +66,14 @@ class Preprocessing:
             raise ConfigError(f"preprocessing: std is {value.tolist()}, and must be above 0.")
         if self.mean.size > 1 and value.size > 1 and self.mean.shape != value.shape:
             raise ConfigError(
-                f"preprocessing: mean has shape {self.mean.shape} and std {value.shape}. Give one value per channel in each."
+                f"preprocessing: mean has shape {self.mean.shape} and std {value.shape}. Give one value per channel "
+                "in each."
             )
+
+    @property
+    def per_channel(self) -> bool:
+        """Whether it depends on where the channels are."""
+        return max(self.mean.size, self.std.size) > 1
 
     @classmethod
     def of(cls, pair: Any) -> "Preprocessing | None":
@@ -94,12 +100,22 @@ class Preprocessing:
             if value.ndim < len(shape) and _broadcasts(value.shape, shape[1:]):
                 return value
         else:
-            for where in _axes(len(shape), axis, net_axis):
+            wanted = _axes(len(shape), axis, net_axis)
+            for where in wanted:
                 if shape[where] == value.size:
                     return value.reshape([-1 if i == where else 1 for i in range(len(shape))])
+            if others := [i for i in (1, len(shape) - 1) if shape[i] == value.size]:
+                raise DataError(
+                    f"preprocessing has {value.size} channels, but x has shape {shape}: {shape[wanted[0]]} on its "
+                    "channel axis "
+                    f"{wanted[0]}.\n  They lie on axis {others[0]}: move them there, numpy.moveaxis(x, {others[0]}, "
+                    f"{wanted[0]}); "
+                    f"or, if that is how the network takes them, wrap(net, channel_axis={others[0]})."
+                )
         raise ConfigError(
-            f"preprocessing: {name} has shape {value.shape}, which fits no channel axis of x {shape}"
-            f"{'' if axis is None else f' (channel_axis {axis})'}. Give one value per channel, and channel_axis= if need be."
+            f"wrap: preprocessing: {name} has shape {value.shape}, which fits no channel axis of x {shape}"
+            f"{'' if axis is None else f' (channel_axis {axis})'}. Give one value per channel, and channel_axis= if "
+            "need be."
         )
 
 

@@ -67,8 +67,7 @@ class NumpyStream:
 
     def get(self) -> Any:
         """The state as a flat tuple, so that it compares."""
-        kind, keys, *rest = np.random.get_state(legacy=True)  # type: ignore[misc]
-        return (kind, bytes(keys), *rest)  # type: ignore[arg-type]
+        return _flat(np.random.get_state(legacy=True))
 
     def set(self, state: Any) -> None:
         """Put a state in place."""
@@ -77,8 +76,12 @@ class NumpyStream:
 
     def seeded(self, seed: int) -> Any:
         """The state that a seed gives."""
-        kind, keys, *rest = np.random.RandomState(seed % 2**32).get_state(legacy=True)  # type: ignore[misc]
-        return (kind, bytes(keys), *rest)  # type: ignore[arg-type]
+        return _flat(np.random.RandomState(seed % 2**32).get_state(legacy=True))
+
+
+def _flat(state: Any) -> tuple[Any, ...]:
+    kind, keys, *rest = state
+    return kind, keys.tobytes(), *rest
 
 
 def streams_of(net: object) -> list[Stream]:

@@ -1,6 +1,6 @@
-"""What can be read from a Keras 3 model, whichever framework it computes with. Imports neither Keras nor a framework."""
+"""What can be read from a Keras 3 model, whichever framework it computes with. Imports neither of them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -54,17 +54,18 @@ def couples(net: Any) -> list[str]:
     return [layer.name for layer in layers(net) if type(layer).__name__ == "BatchNormalization"]
 
 
-def why_moved(names: Sequence[str]) -> str:
+def why_moved() -> str:
     """The likely reason, for a warning."""
     return (
-        "A layer is called with training=True whatever is asked: take that argument out of the model's call, or its outputs "
+        "A layer is called with training=True whatever is asked: take that argument out of the model's call, or its "
+        "outputs "
         "in evaluation depend on the rest of the batch."
     )
 
 
 def state(net: Any, host: Callable[[Any], np.ndarray]) -> dict[str, np.ndarray]:
-    """All variables, by position and bare name: layer names count up from process to process."""
-    return {f"{place:05d}/{v.name}": host(v) for place, v in enumerate(net.variables) if not is_seed(v.path)}
+    """All weights, by position and bare name: layer names count up from model to model."""
+    return {f"{place:05d}/{v.name}": host(v) for place, v in enumerate(net.weights)}
 
 
 class SeedStream:

@@ -1,7 +1,7 @@
 """scikit-learn estimators and plain functions, as networks that answer and have no gradients."""
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,14 @@ class NumpyNet:
         """None."""
         return {}
 
+    def state(self) -> Mapping[str, np.ndarray]:
+        """What an estimator has learned; nothing for a function."""
+        if not within(self.native, "sklearn"):
+            return {}
+        found: dict[str, np.ndarray] = {}
+        _learned(self.native, type(self.native).__qualname__, found, set())
+        return found
+
 
 def _values(y: Any) -> bool:
     return any(isinstance(part, np.ndarray) for part in (y.values() if isinstance(y, dict) else y))
@@ -87,7 +95,8 @@ def _training(function: Any) -> tuple[str, ...]:
     """A note for each network that the function reaches and that is in training mode now."""
     found = [thing for thing in captured(function) if within(thing, "torch.nn") and getattr(thing, "training", False)]
     return tuple(
-        f"{type(thing).__name__}, which the function uses, is in training mode; a function is run as it is: call .eval() first"
+        f"{type(thing).__name__}, which the function uses, is in training mode; a function is run as it is: call "
+        ".eval() first"
         for thing in found
     )
 
@@ -107,7 +116,8 @@ def _estimator(net: Any, backend: NumpyBackend, asked: str | None) -> NumpyNet:
             f"wrap: {type(net).__name__} has several outputs; one is wanted: wrap(net, forward=lambda net, x: ...)."
         )
     if classes is None or not any(hasattr(net, method) for method in ("predict_proba", "decision_function", "predict")):
-        method = net.predict if asked == "labels" or not hasattr(net, "decision_function") else net.decision_function
+        scored = asked != "labels" and hasattr(net, "decision_function")  # an outlier detector
+        method = net.decision_function if scored else net.predict
         return NumpyNet(net, backend, lambda x: np.asarray(method(_flat(x))), dtype=None, outputs=asked or "scores")
     count = len(classes)
     notes = () if np.array_equal(classes, np.arange(count)) else (f"labels are places in classes_: {_some(classes)}",)
@@ -120,8 +130,34 @@ def _estimator(net: Any, backend: NumpyBackend, asked: str | None) -> NumpyNet:
         return NumpyNet(net, backend, _predicted(net, classes), outputs="labels", labels_only=True, **common)
     offers = [m for m in ("predict_proba", "decision_function", "predict") if hasattr(net, m)]
     raise ConfigError(
-        f"wrap(outputs={asked!r}): {type(net).__name__} offers {', '.join(offers)}. Leave outputs out to get the best of these."
+        f"wrap(outputs={asked!r}): {type(net).__name__} offers {', '.join(offers)}. Leave outputs out to get the "
+        "best of these."
     )
+
+
+def _learned(value: Any, path: str, found: dict[str, np.ndarray], above: set[int]) -> None:
+    """Every array, number and string reachable from an estimator, by its path; the classes of what lies between."""
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        found[path] = value
+    elif value is None or isinstance(value, str | bytes | bool | int | float | np.generic):
+        found[path] = np.frombuffer(repr(value).encode(), np.uint8)
+    elif id(value) not in above:
+        found[f"{path}:{type(value).__qualname__}"] = np.empty(0, np.uint8)
+        for name, part in _parts(value):
+            _learned(part, f"{path}/{name}", found, above | {id(value)})
+
+
+def _parts(value: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(value, Mapping):
+        return sorted(value.items(), key=lambda item: str(item[0]))
+    if isinstance(value, list | tuple | np.ndarray):
+        return enumerate(value)
+    if isinstance(value, set | frozenset):
+        return enumerate(sorted(value, key=repr))
+    if callable(value) or isinstance(value, np.random.RandomState | np.random.Generator):
+        return ()
+    state = value.__getstate__()
+    return sorted(state.items(), key=lambda item: str(item[0])) if isinstance(state, dict) else ()
 
 
 def _flat(x: np.ndarray) -> np.ndarray:
@@ -138,7 +174,8 @@ def _decision(net: Any, count: int) -> Callable[[np.ndarray], np.ndarray]:
             return np.stack([np.zeros_like(scores), scores], axis=1)
         if scores.shape[1] != count:
             raise ConfigError(
-                f"wrap: decision_function of {type(net).__name__} gives {scores.shape[1]} columns for {count} classes (one "
+                f"wrap: decision_function of {type(net).__name__} gives {scores.shape[1]} columns for {count} "
+                "classes (one "
                 "against one). Set decision_function_shape='ovr', or use wrap(net, outputs='labels')."
             )
         return scores

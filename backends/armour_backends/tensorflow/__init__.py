@@ -25,11 +25,12 @@ def armour_specs() -> list[Spec]:
 
 @hookimpl
 def armour_infer_backend(net: Any) -> str | None:
-    """Keras models that compute with TensorFlow, TensorFlow's own objects, and functions whose code uses its tensors."""
+    """Keras models that compute with TensorFlow, its own objects, and functions whose code uses its tensors."""
     if within(net, "tf_keras"):
         raise ConfigError(
             f"wrap: {type(net).__qualname__} is a model of tf_keras, Keras 2, which is not supported.\n"
-            "  Convert it to Keras 3: save it with tf_keras as model.h5 or model.keras, then keras.models.load_model(path) in Keras 3, "
+            "  Convert it to Keras 3: save it with tf_keras as model.h5 or model.keras, then "
+            "keras.models.load_model(path) in Keras 3, "
             "or rebuild it and copy the weights: new.set_weights(old.get_weights())."
         )
     return NAME if _is_object(net) or _is_function(net) else None

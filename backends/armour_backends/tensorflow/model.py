@@ -89,18 +89,23 @@ class TensorFlowNet:
 
     def moved(self, names: Sequence[str]) -> str:
         """Nothing more is known than that they moved."""
-        return "Its call updates them whatever is asked; its outputs may depend on earlier calls or on the rest of the batch."
+        return (
+            "Its call updates them whatever is asked; its outputs may depend on earlier calls or on the rest of the "
+            "batch."
+        )
 
     def couples(self) -> Sequence[str]:
         """None that are known."""
         return ()
 
     def state(self) -> Mapping[str, np.ndarray]:
-        """All variables by place and name."""
+        """All variables by place and name; nothing for a function, whose code may hold more."""
+        if not isinstance(self.native, tf.Module) and not hasattr(self.native, "signatures"):
+            return {}
         return {f"{place:05d}/{v.name}": v.numpy() for place, v in enumerate(self._variables)}
 
     def untraceable(self, x: Array) -> str | None:
-        """Traces `forward` once; a Python `if` on a tensor, or a conversion to NumPy, fails there though it ran eagerly."""
+        """Traces `forward` once: a Python `if` on a tensor, or a conversion to NumPy, fails there and not eagerly."""
         call = self._call
         reason = self._trace(x)
         if reason is None:
@@ -150,14 +155,14 @@ class KerasNet(TensorFlowNet):
 
     def moved(self, names: Sequence[str]) -> str:
         """A layer with training=True hard-coded."""
-        return keras.why_moved(names)
+        return keras.why_moved()
 
     def couples(self) -> Sequence[str]:
         """BatchNormalization, when it is called in training mode."""
         return keras.couples(self.native)
 
     def state(self) -> Mapping[str, np.ndarray]:
-        """All variables by position."""
+        """All weights by position."""
         return keras.state(self.native, np.asarray)
 
     def untraceable(self, x: Array) -> str | None:
@@ -176,7 +181,8 @@ def _saved(net: Any, device: str, name: str | None) -> TensorFlowNet:
     if not net.signatures:
         if not callable(net):
             raise ConfigError(
-                "wrap: this SavedModel has no signatures and is not callable. Export it with keras.Model.export(path), or "
+                "wrap: this SavedModel has no signatures and is not callable. Export it with "
+                "keras.Model.export(path), or "
                 "tf.saved_model.save(module, path, signatures=module.__call__.get_concrete_function(...))."
             )
         return TensorFlowNet(net, net, device, _variables(net))
@@ -185,7 +191,8 @@ def _saved(net: Any, device: str, name: str | None) -> TensorFlowNet:
     inputs = signature.structured_input_signature[1]
     if name is None and len(inputs) != 1:
         raise ConfigError(
-            f"wrap: the signature {which!r} of this SavedModel has {len(inputs)} inputs: {', '.join(sorted(inputs))}. Say which one x "
+            f"wrap: the signature {which!r} of this SavedModel has {len(inputs)} inputs: "
+            f"{', '.join(sorted(inputs))}. Say which one x "
             "is: wrap(net, input=...); or fix the others: wrap(net, forward=lambda net, x: net.signatures[...](...))."
         )
     if name is not None and name not in inputs:
@@ -237,14 +244,15 @@ def _backend(device: str, variables: Sequence[Any], name: str) -> TensorFlowBack
     asked, here = backend_for(device), backend_for(own)
     if asked.device != here.device:
         raise ConfigError(
-            f"wrap(device={device!r}): the variables of {name} are on {here.device}, and wrap never moves a network. Build or load it "
+            f"wrap(device={device!r}): the variables of {name} are on {here.device}, and wrap never moves a network. "
+            "Build or load it "
             f"under tf.device({device!r}), or leave device out to compute on {here.device}."
         )
     return asked
 
 
 def _without_python_if(native: Any, call: Any) -> Callable[[Array], Any] | None:
-    """A plain module's or function's code with its `if`s on tensors rewritten by autograph; None where that cannot be."""
+    """A plain module's or function's code, its `if`s on tensors rewritten by autograph; None where that cannot be."""
     if call is not native:
         return None
     try:

@@ -20,7 +20,7 @@ def modules(root: nn.Module) -> Iterator[nn.Module]:
 
 
 class Evaluation:
-    """Sets training flags to False, one by one, and puts back those that it changed. Looks first: most often none is set."""
+    """Sets training flags to False, one by one, and puts back those it changed. Looks first: mostly none is set."""
 
     __slots__ = ("_name", "_root", "_training")
 
