@@ -94,23 +94,23 @@ class StreamPin:
     """A network draws from a generator: in there it finds a stream of its own, which goes on from call to call."""
 
     def __init__(self, stream: Stream, seed: int) -> None:
-        self.stream = stream
-        self.reseed(seed)
+        self._stream = stream
+        self._ours = stream.seeded(seed)
         self._user: Any = None
 
     def reseed(self, seed: int) -> None:
-        """Start the network's own stream anew."""
-        self._ours = self.stream.seeded(seed)
+        """Start the network's own stream anew. Only between `enter` and `leave`."""
+        self._stream.set(self._stream.seeded(seed))
 
     def enter(self) -> None:
         """Put the user's state aside and the network's in place."""
-        self._user = self.stream.get()
-        self.stream.set(self._ours)
+        self._user = self._stream.get()
+        self._stream.set(self._ours)
 
     def leave(self) -> None:
         """The reverse."""
-        self._ours = self.stream.get()
-        self.stream.set(self._user)
+        self._ours = self._stream.get()
+        self._stream.set(self._user)
 
 
 class BufferPin:

@@ -55,9 +55,8 @@ class NumpyNet:
     def forward(self, x: Array) -> Array:
         """The function's answer, as an array; containers of arrays are left to the caller."""
         y = self._call(x)
-        if isinstance(y, np.ndarray) or (isinstance(y, tuple | dict) and _values(y)):
-            return y
-        return _array(y)
+        parts = isinstance(y, Mapping) or (isinstance(y, tuple) and any(isinstance(part, np.ndarray) for part in y))
+        return y if parts or isinstance(y, np.ndarray) else _array(y)
 
     def evaluation(self) -> contextlib.AbstractContextManager[list[str]]:
         """Functions have no modes."""
@@ -74,10 +73,6 @@ class NumpyNet:
         found: dict[str, np.ndarray] = {}
         _learned(self.native, type(self.native).__qualname__, found, set())
         return found
-
-
-def _values(y: Any) -> bool:
-    return any(isinstance(part, np.ndarray) for part in (y.values() if isinstance(y, dict) else y))
 
 
 def _array(y: Any) -> np.ndarray:
