@@ -65,7 +65,8 @@ class Registry:
 
         Raises UnknownPlugin with the nearest names, or AmbiguousPlugin with the distributions that offer it.
         """
-        kind, origin, bare = self._parse(kind, name)
+        kind, origin, asked = self._parse(kind, name)
+        bare = normalise(asked)
         offers = self._specs.get(kind, [])
         if origin is not None:
             offers = [spec for spec in offers if spec.origin == origin or (origin in _OWN and spec.origin in _OWN)]
@@ -77,7 +78,7 @@ class Registry:
         origins = {spec.origin for spec in (*exact, *alias)}
         found = exact if exact and len(origins) == 1 else [*exact, *alias]
         if not found:
-            raise self._unknown(kind, origin, bare)
+            raise self._unknown(kind, origin, asked)
         return self._only(found, kind, bare)
 
     def kinds(self) -> dict[str, Kind]:
@@ -251,7 +252,7 @@ class Registry:
             yield from specs
 
     def _parse(self, kind: str, name: str | None) -> tuple[str, str | None, str]:
-        """Kind, distribution or None, and bare name, from `("attack", "pgd")` or an id in either place."""
+        """Kind, distribution or None, and name as written, from `("attack", "pgd")` or an id in either place."""
         if name is None:
             kind, colon, name = str(kind).partition(":")
             if not colon:
@@ -264,7 +265,7 @@ class Registry:
                 raise UnknownPlugin(f"{name!r} names a plugin of the kind {named!r}; here one of {kind!r} is wanted.")
             name = rest
         origin, slash, bare = name.rpartition("/")
-        return self.kind(kind).name, canonical(origin) if slash else None, normalise(bare)
+        return self.kind(kind).name, canonical(origin) if slash else None, bare
 
     def _only(self, found: list[Spec], kind: str, name: str) -> Spec:
         if len(found) == 1:
@@ -285,7 +286,7 @@ class Registry:
         message = [f"No {kind} is named {asked!r}."]
         if near:
             message.append(f"Did you mean {_or(near)}?")
-        if elsewhere := sorted(spec.id for spec in self._all() if spec.name == name and spec.kind != kind):
+        if elsewhere := sorted(spec.id for spec in self._all() if spec.name == normalise(name) and spec.kind != kind):
             message.append(f"There is {_or(elsewhere)}.")
         if not any(distribution.name == discovery.OWN for distribution in self._found.distributions):
             message.append("armour is not installed, so its own plugins are not found: pip install -e .")
@@ -318,12 +319,12 @@ def check_config(spec: Spec, made_by: Callable[..., Any], config: Mapping[str, A
 
 
 def _why_not_loaded(spec: Spec, module: str, error: BaseException) -> str:
-    missing = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
-    if missing and f"{module}.".startswith(f"{missing}."):
-        return f"{spec.id} is registered as {spec.target}, but there is no module {missing!r}."
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
     if isinstance(error, ImportError) and spec.extra:
         needs = f"{missing!r}, which is not installed" if missing else f"what cannot be imported ({error})"
         return f"{spec.id} needs {needs}: pip install '{spec.origin or discovery.OWN}[{spec.extra}]'"
+    if missing and f"{module}.".startswith(f"{missing}."):
+        return f"{spec.id} is registered as {spec.target}, but there is no module {missing!r}."
     if missing:
         return f"{spec.id} needs {missing!r}, which is not installed: pip install {missing.partition('.')[0]}"
     return f"{spec.id} cannot be loaded: importing {module} raised {type(error).__name__}: {error}"

@@ -28,7 +28,7 @@ only-include = ["$module.py"]
 README = Template("""\
 # $distribution
 
-$Article $kind for [armour](https://pypi.org/project/armour/): $summary.
+$Article $kind for armour: $summary.
 
 ```sh
 pip install -e .
