@@ -99,12 +99,7 @@ def _comments(source: str) -> dict[int, tuple[str, bool]]:
 
 def _beside(statement: ast.stmt, comments: dict[int, tuple[str, bool]]) -> str:
     lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
-    texts = [comments[line][0] for line in lines if line in comments]
-    line = lines[-1] + 1
-    while texts and line in comments and comments[line][1]:  # a comment that goes on in the lines below
-        texts.append(comments[line][0])
-        line += 1
-    return " ".join(texts)
+    return " ".join(comments[line][0] for line in lines if line in comments)
 
 
 def _above(statement: ast.stmt, comments: dict[int, tuple[str, bool]]) -> str:

@@ -43,6 +43,7 @@ class Commands(click.Group):
         """Import one command. armour's own cannot be taken over."""
         if (path := _FILES.get(cmd_name)) is not None:
             command: click.Command = importlib.import_module(f"{__name__}.{path.stem}").command
+            command.name = cmd_name
             return command
         return self._added().get(cmd_name)
 

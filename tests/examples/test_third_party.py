@@ -1,5 +1,7 @@
 """Distributions that other people wrote: what each brings is there by name, and what is broken costs only itself."""
 
+import time
+
 import pytest
 
 BROKEN = ("armour-broken-hook", "armour-broken-import", "armour-broken-misspelt")
@@ -92,3 +94,18 @@ def test_checking_a_distribution_that_failed_is_a_failure(installation):
     checked = installation.armour("check", "armour-broken-hook", "--json")
     assert checked.code == 1
     assert [one["passed"] for one in checked.json] == [False]
+
+
+@pytest.mark.full
+def test_listing_costs_at_most_twice_the_import_of_its_bare_dependencies(installation):
+    def fastest(call):
+        seconds = []
+        for _ in range(15):
+            start = time.perf_counter()
+            call()
+            seconds.append(time.perf_counter() - start)
+        return min(seconds)
+
+    assert fastest(lambda: installation.armour("list")) <= 2 * fastest(
+        lambda: installation.python("import numpy, attrs, click")
+    )
