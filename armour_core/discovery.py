@@ -45,7 +45,7 @@ class Failure:
     """One thing that went wrong in a plugin, and was survived."""
 
     origin: str  #: distribution name
-    stage: str  #: "load", "register", "check", "kinds", "specs", or the hook that was called
+    stage: str  #: "metadata", "load", "register", "check", "kinds", "specs", or the hook that was called
     error: BaseException
 
     def __str__(self) -> str:
@@ -109,13 +109,18 @@ def discover(environ: Mapping[str, str] = os.environ) -> Found:
     manager, kinds = new_manager(), dict(BUILTIN)
     staged: dict[str, _Staged] = {}
     distributions: list[Distribution] = []
-    failures: list[Failure] = []
-    for name, version, entries in installed():
-        described = Distribution(name, version, tuple(f"{e.name} = {e.value}" for e in entries), "blocked")
+    found, failures = installed()
+    if failures and strict(environ):
+        raise failures[0].error
+    for one in found:
+        name = one.name
+        described = Distribution(
+            name, one.version, tuple(f"{entry.name} = {entry.value}" for entry in one.entry_points), "blocked"
+        )
         if allowed(name, environ):
             stage = _Staged()
             try:
-                _fill(stage, name, entries)
+                _fill(stage, name, one.entry_points)
                 stage.stage = "register"
                 _commit(stage, name, manager, kinds)
                 described = attrs.evolve(described, status="loaded", hooks=_hooks(stage.manager))
@@ -142,14 +147,52 @@ def discover(environ: Mapping[str, str] = os.environ) -> Found:
     return Found(manager, tuple(offered), kinds, tuple(distributions), tuple(failures))
 
 
-def installed() -> list[tuple[str, str, list[EntryPoint]]]:
-    """Name, version and entry points of each distribution that has any: armour first, then by name. Imports nothing."""
+@attrs.frozen(eq=False)
+class Installed:
+    """What an installer has written down of one distribution; nothing of it has been imported."""
+
+    name: str
+    version: str
+    entry_points: tuple[EntryPoint, ...]
+
+
+def installed() -> tuple[list[Installed], list[Failure]]:
+    """Each distribution with entry points in the group: armour first, then by name. Damaged metadata is a Failure."""
+    failures: list[Failure] = []
+    try:
+        entries = list(importlib_metadata.entry_points(group=hooks.GROUP))
+    except Exception:  # one file that cannot be parsed spoils the answer for all: ask one by one
+        entries = _entries_one_by_one(failures)
     found: dict[str, tuple[str, list[EntryPoint]]] = {}
-    for entry in importlib_metadata.entry_points(group=hooks.GROUP):
-        if entry.dist is not None and entry.dist.name:
-            found.setdefault(canonical(entry.dist.name), (entry.dist.version, []))[1].append(entry)
-    ordered = sorted(found, key=lambda name: (name != OWN, name))
-    return [(name, found[name][0], sorted(found[name][1], key=lambda entry: entry.name)) for name in ordered]
+    for entry in entries:
+        try:
+            name, version = canonical(entry.dist.name), entry.dist.version
+        except Exception as error:
+            failures.append(Failure(f"entry point {entry.name!r}", "metadata", error))
+        else:
+            found.setdefault(name, (version, []))[1].append(entry)
+    return [
+        Installed(name, version, tuple(sorted(entries, key=lambda entry: entry.name)))
+        for name, (version, entries) in sorted(found.items(), key=lambda item: (item[0] != OWN, item[0]))
+    ], failures
+
+
+def _entries_one_by_one(failures: list[Failure]) -> list[Any]:
+    """As `importlib_metadata.entry_points` does it (the first of a name on the path counts), one failing alone."""
+    entries: list[Any] = []
+    seen = set()
+    for distribution in importlib_metadata.distributions():
+        text = distribution.read_text("entry_points.txt") or ""
+        if hooks.GROUP in text:
+            origin = str(getattr(distribution, "_path", "a distribution without a name"))
+            try:
+                origin = canonical(distribution.name)
+                if origin not in seen:
+                    seen.add(origin)
+                    entries += distribution.entry_points.select(group=hooks.GROUP)
+            except Exception as error:
+                failures.append(Failure(origin, "metadata", error))
+    return entries
 
 
 def allowed(name: str, environ: Mapping[str, str] = os.environ) -> bool:

@@ -31,16 +31,18 @@ def distribution(tmp_path, monkeypatch):
     """Makes a distribution as an installer leaves it: modules, METADATA, entry_points.txt."""
     monkeypatch.syspath_prepend(tmp_path)
 
-    def make(name, *modules, entries=None):
+    def make(name, *modules, entries=None, metadata="Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"):
         files = [f"{name.replace('-', '_')}_{n}" for n in range(len(modules))]
         for file, source in zip(files, modules):
             (tmp_path / f"{file}.py").write_text(source)
             monkeypatch.delitem(sys.modules, file, raising=False)
         info = tmp_path / f"{name.replace('-', '_')}-1.0.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        lines = [f"e{n} = {value}" for n, value in enumerate(entries or files)]
-        (info / "entry_points.txt").write_text("\n".join(["[armour.plugins]", *lines, ""]))
+        if metadata is not None:
+            (info / "METADATA").write_text(metadata.format(name=name))
+        lines = entries if isinstance(entries, str) else [f"e{n} = {value}" for n, value in enumerate(entries or files)]
+        text = lines if isinstance(lines, str) else "\n".join(["[armour.plugins]", *lines, ""])
+        (info / "entry_points.txt").write_text(text)
         return files
 
     return make
@@ -176,10 +178,34 @@ def test_strict_raises_what_went_wrong(distribution, value):
 def test_armour_comes_first_and_then_names_in_order(distribution):
     distribution("aaa-tst", SPECS.format(specs=ONE))
     distribution("zzz-tst", SPECS.format(specs=ONE))
-    names = [name for name, _, _ in discovery.installed()]
+    names = [one.name for one in discovery.installed()[0]]
     own = [name for name in names if name == "armour"]
     assert names == own + sorted(name for name in names if name != "armour")
 
 
 def test_names_are_compared_as_package_indexes_do():
     assert canonical("Their__Dist.name") == "their-dist-name"
+
+
+@pytest.mark.parametrize(
+    ("entries", "metadata"),
+    [
+        ("[armour.plugins]\nno value here\n", "Name: {name}\nVersion: 1.0\n"),
+        ("[armour.plugins]\ne = m\n", "Name: {name}\n"),
+        ("[armour.plugins]\ne = m\n", None),
+        ("[armour.plugins]\nno value here\n", None),
+    ],
+)
+def test_metadata_that_cannot_be_read_costs_only_itself(distribution, entries, metadata):
+    distribution("tst-damaged", entries=entries, metadata=metadata)
+    distribution("tst-whole", SPECS.format(specs=ONE))
+    assert found_in("tst-whole") == ("loaded", ["one"], [])
+    assert [f.stage for f in discover({}).failures if f.origin != "armour"] == ["metadata"]
+
+
+@pytest.mark.parametrize("value", ["m:", "a b c", "m:A B!"])
+def test_an_entry_point_that_names_nothing_costs_only_its_distribution(distribution, value):
+    distribution("tst-odd", entries=[value])
+    distribution("tst-whole", SPECS.format(specs=ONE))
+    assert found_in("tst-odd") == ("failed", [], [("load", ValueError)])
+    assert found_in("tst-whole") == ("loaded", ["one"], [])
