@@ -20,10 +20,19 @@ class Model(Protocol):
     outputs: str  #: one of OUTPUTS
     num_classes: int | None
     channel_axis: int | None  #: of a batch; None for vectors and for 3-D input
-    dtype: Any  #: xp dtype the network computes in
-    capabilities: frozenset[str]  #: "autodiff", "scores", "labels", and the abilities of ABILITIES
-    local: bool  #: its forward is native code that can be traced and compiled; False: Python or remote, rows are counted exactly
     compiled: dict[Any, Any]  #: code compiled for this model, by key; dies with it
+
+    @property
+    def dtype(self) -> Any:
+        """xp dtype the network computes in."""
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What can be asked of it: "autodiff", "scores", "labels", and the abilities of ABILITIES."""
+
+    @property
+    def local(self) -> bool:
+        """Whether its forward is native code that can be traced; False: Python or remote, rows are counted exactly."""
 
     def __call__(self, x: Any) -> Array:
         """Native or NumPy in, native out, in evaluation mode; takes the lock."""
@@ -38,9 +47,10 @@ class Model(Protocol):
         """Data at the door: rank, emptiness, NaN, bounds (naming normalisation), dtype; returns native x in the model's
         dtype. Raises DataError."""
 
-    def examine(self, x: Array) -> tuple[str, ...]:
+    def examine(self, x: Array, outputs: Array | None = None) -> tuple[str, ...]:
         """Once per input shape, on real rows: fills num_classes and channel_axis, notices probabilities, labels,
-        non-finite outputs, buffers that move in evaluation, batch coupling, randomness. Raises DataError; returns warnings."""
+        non-finite outputs, buffers that move in evaluation, batch coupling, randomness. outputs: the model's for these
+        rows, where they are known: a model that is not local is then asked nothing. Raises DataError; returns warnings."""
 
 
 class Net(Protocol):
