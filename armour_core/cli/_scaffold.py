@@ -19,10 +19,10 @@ dependencies = ["armour"]
 
 # armour finds the plugin by this: the module that offers it.
 [project.entry-points."armour.plugins"]
-$name = "$module"
+$name = "$name"
 
 [tool.hatch.build.targets.wheel]
-only-include = ["$module.py"]
+only-include = ["$name.py"]
 """)
 
 README = Template("""\
@@ -53,7 +53,7 @@ def armour_specs():
         Spec(
             kind="$kind",
             name="$name",
-            target="$module:$Class",
+            target="$name:$Class",
             summary="$summary",
             tags=$tags,
             needs=$needs,
@@ -455,7 +455,6 @@ def project(kind: str, name: str) -> dict[str, str]:
     words = {
         "kind": kind,
         "name": name,
-        "module": module_name(name),
         "distribution": distribution_name(name),
         "Class": "".join(part.capitalize() for part in name.split("_")),
         "title": name.replace("_", " ").capitalize(),
@@ -471,7 +470,7 @@ def project(kind: str, name: str) -> dict[str, str]:
     return {
         "pyproject.toml": PYPROJECT.substitute(words),
         "README.md": README.substitute(words),
-        f"{words['module']}.py": MODULE.substitute(words),
+        f"{name}.py": MODULE.substitute(words),
         f"tests/test_{name}.py": Template(sketch.test).substitute(words),
     }
 
@@ -479,11 +478,6 @@ def project(kind: str, name: str) -> dict[str, str]:
 def distribution_name(name: str) -> str:
     """What the project is called on a package index."""
     return f"armour-{name.replace('_', '-')}"
-
-
-def module_name(name: str) -> str:
-    """What its module is imported as."""
-    return f"armour_{name}"
 
 
 def _set(words: tuple[str, ...]) -> str:

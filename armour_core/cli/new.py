@@ -10,7 +10,7 @@ import click
 
 from armour_core import registry
 from armour_core.cli._answer import Answer, answers
-from armour_core.cli._scaffold import SKETCHES, distribution_name, module_name, project
+from armour_core.cli._scaffold import SKETCHES, distribution_name, project
 from armour_core.discovery import OWN
 from armour_core.errors import ConfigError
 from armour_core.specs import normalise
@@ -50,8 +50,8 @@ def refuse(kind: str, name: str) -> None:
     for spec in registry.list_plugins(kind):
         if spec.origin == OWN and name in map(normalise, (spec.name, *spec.aliases)):
             raise ConfigError(f"{kind}:{name} is armour's own {spec.id}: choose another name.")
-    if importlib.util.find_spec(module_name(name)) is not None:
-        raise ConfigError(f"A module named {module_name(name)} is installed: choose another name.")
+    if importlib.util.find_spec(name) is not None:  # a plugin is named as its module is
+        raise ConfigError(f"A module named {name!r} is installed: choose another name.")
 
 
 def write(directory: Path, files: dict[str, str]) -> None:

@@ -175,7 +175,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
         "group(['many'])\n"
     )
     done = subprocess.run(
-        f"set -o pipefail; {sys.executable} -c \"$SOURCE\" | head -n 1",
+        f'set -o pipefail; {sys.executable} -c "$SOURCE" | head -n 1',
         shell=True,
         executable="/bin/bash",
         capture_output=True,

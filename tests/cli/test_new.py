@@ -12,7 +12,8 @@ from armour_core.cli import _scaffold
     [
         ("attack", "pgd", "armour's own attack:pgd"),
         ("attack", "LinfPGD", "armour's own attack:pgd"),
-        ("attack", "core", "A module named armour_core is installed"),
+        ("attack", "numpy", "A module named 'numpy' is installed"),
+        ("attack", "random", "A module named 'random' is installed"),
         ("attack", "1x", "use snake_case"),
         ("attack", "a__b", "use snake_case"),
         ("attack", "../x", "use snake_case"),
@@ -43,11 +44,11 @@ def test_the_default_place_is_named_after_the_plugin(armour, tmp_path, monkeypat
     assert json.loads(done.stdout)["directory"] == "armour-sign-flip"
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == [
         "armour-sign-flip/README.md",
-        "armour-sign-flip/armour_sign_flip.py",
         "armour-sign-flip/pyproject.toml",
+        "armour-sign-flip/sign_flip.py",
         "armour-sign-flip/tests/test_sign_flip.py",
     ]
-    assert "class SignFlip:" in (tmp_path / "armour-sign-flip/armour_sign_flip.py").read_text()
+    assert "class SignFlip:" in (tmp_path / "armour-sign-flip/sign_flip.py").read_text()
 
 
 @pytest.mark.parametrize("kind", _scaffold.SKETCHES)
