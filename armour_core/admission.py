@@ -43,11 +43,13 @@ def admit(x: Any, backend: Backend, bounds: tuple[float, float], dtype: str | No
     native = backend.asarray(x, dtype=wanted)
     if low < lo or high > hi:
         native = backend.xp.clip(native, lo, hi)
-    return backend.stop_gradient(native)
+    return native
 
 
 def _tensor(x: Any, backend: Backend, what: str) -> Any:
-    if backend.is_native(x) or type(x) is np.ndarray:
+    if backend.is_native(x):
+        return backend.stop_gradient(x)
+    if type(x) is np.ndarray:
         return x
     if isinstance(x, dict) or (isinstance(x, tuple) and len({np.shape(part) for part in x}) > 1):
         raise DataError(

@@ -104,10 +104,10 @@ def buffers(net: Any, host: Callable[[Any], np.ndarray]) -> dict[str, np.ndarray
 
 
 def restore(net: Any, values: Mapping[str, np.ndarray]) -> None:
-    """Write buffers back."""
+    """Write back those that are among these values."""
     there = moving(net)
-    for name, value in values.items():
-        there[name].assign(value)
+    for name in there.keys() & values.keys():
+        there[name].assign(values[name])
 
 
 def call_of(net: Any, forward: Callable[..., Any] | None, name: str | None) -> Callable[[Any], Any]:

@@ -72,11 +72,10 @@ class TorchNet:
         self.channel_axis = self._channel_axis()
         tensors = [tensor for _, tensor in self._tensors()]
         self.backend: TorchBackend = backend_of(device, tensors, self.name)
-        self.notes: tuple[str, ...] = (*_traced_in_training(module), *_inference(tensors, self.name))
-        self.capabilities = frozenset(
-            {"scores", "labels"} if _inference(tensors, "") else {"autodiff", "scores", "labels"}
-        )
-        self._call = call
+        constant = _inference(tensors, self.name)
+        self.notes: tuple[str, ...] = (*_traced_in_training(module), *constant)
+        self.capabilities = frozenset({"scores", "labels"} if constant else {"autodiff", "scores", "labels"})
+        self._call = torch.no_grad()(call) if constant else call
         # what the namespace has no name for (bfloat16, float8) is cast to at the network's door
         self._cast = None if hasattr(self.backend.xp, self.dtype or "float32") else getattr(torch, str(self.dtype))
 
@@ -161,6 +160,10 @@ class ExportedNet(TorchNet):
                 "dynamic_shapes=({0: torch.export.Dim.AUTO},)), with an x of two rows or more."
             )
         return super().forward(x)
+
+    def evaluation(self) -> contextlib.AbstractContextManager[list[str]]:
+        """A program has the mode that it was exported in; its flags mean nothing."""
+        return contextlib.nullcontext([])
 
 
 def kind_of(net: Any) -> str:
@@ -249,8 +252,7 @@ def _inference(tensors: Sequence[torch.Tensor], name: str) -> tuple[str, ...]:
         return ()
     return (
         f"the weights of {name} were created under torch.inference_mode(), so nothing can be differentiated through "
-        "them: "
-        "build or load the network outside of it",
+        "them: build or load the network outside of it",
     )
 
 
