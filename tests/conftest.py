@@ -9,7 +9,6 @@ for name, value in {
     "TF_NUM_INTEROP_THREADS": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "OMP_NUM_THREADS": "1",
-    "CUDA_VISIBLE_DEVICES": "",
 }.items():
     os.environ.setdefault(name, value)
 
@@ -55,3 +54,15 @@ def backend(request: pytest.FixtureRequest) -> Any:
 def autodiff_backend(request: pytest.FixtureRequest) -> Any:
     """Each backend that has gradients."""
     return load_backend(request.param)
+
+
+@pytest.fixture
+def torch_backend() -> Any:
+    """torch's, for what only it does."""
+    return load_backend("torch")
+
+
+@pytest.fixture
+def tensorflow_backend() -> Any:
+    """TensorFlow's, for what only it does."""
+    return load_backend("tensorflow")

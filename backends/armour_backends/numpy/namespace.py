@@ -160,7 +160,9 @@ def cumulative_sum(
     sums = np.cumsum(x, axis=axis, dtype=dtype)
     if not include_initial:
         return sums
-    return np.concatenate([np.zeros_like(np.take(sums, [0] if sums.shape[axis] else [], axis)), sums], axis)
+    shape = list(sums.shape)
+    shape[axis] = 1
+    return np.concatenate([np.zeros(shape, sums.dtype), sums], axis)
 
 
 def expand_dims(x: Array, /, *, axis: int | tuple[int, ...] = 0) -> Array:

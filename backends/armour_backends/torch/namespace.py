@@ -19,7 +19,6 @@ from array_api_compat.torch import isdtype, result_type
 from torch import (
     abs,
     acos,
-    arange,
     atanh,
     bitwise_and,
     bitwise_left_shift,
@@ -32,7 +31,6 @@ from torch import (
     cos,
     exp,
     expm1,
-    eye,
     float16,
     float32,
     float64,
@@ -94,6 +92,26 @@ def on(device: str) -> ModuleType:
 def full(shape: int | Sequence[int], fill_value: Any, *, dtype: Any = None, device: Any = None) -> Array:
     """A constant tensor."""
     return torch.full((shape,) if isinstance(shape, int) else tuple(shape), fill_value, dtype=dtype, device=device)
+
+
+def arange(
+    start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None, device: Any = None
+) -> Array:
+    """int64 for ints, float32 for floats, unless said; empty where the step leads away."""
+    if stop is None:
+        start, stop = 0, start
+    if (stop - start) * step < 0:
+        stop = start
+    return torch.arange(start, stop, step, dtype=dtype, device=device)
+
+
+def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None) -> Array:
+    """Ones on the k-th diagonal."""
+    n_cols = n_rows if n_cols is None else n_cols
+    x = torch.zeros((n_rows, n_cols), dtype=dtype, device=device)
+    if -n_rows < k < n_cols:
+        x.diagonal(k).fill_(1)
+    return x
 
 
 def linspace(
