@@ -1,0 +1,135 @@
+"""Instruments: an eager twin of a backend, an attack under watch, the caller's generators, transfers to the host."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import random
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest import mock
+
+import numpy as np
+from attrs import define
+
+from armour_core.protocols.backend import Array, Backend
+
+_OWN = ("start", "step", "finish", "again", "run")
+_FETCHING = ("item", "tolist", "numpy", "cpu", "__array__", "__bool__", "__float__", "__int__", "__index__")
+
+
+class Eager:
+    """A backend that compiles nothing: each step is a Python call, so that what it does can be seen."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def compile(self, f: Callable[..., Any], model: Any = None) -> Callable[..., Any]:
+        """`f` itself."""
+        return f
+
+    def iterate(self, step: Callable[..., Any], model: Any = None) -> Callable[..., dict[str, Array]]:
+        """A plain loop."""
+
+        def run(carry: Any, rows: Any, shared: Any, first: int, n: int) -> dict[str, Array]:
+            for k in range(first, first + n):
+                carry = step(carry, rows, shared, self._backend.asarray(np.int32(k)))
+            return dict(carry)
+
+        return run
+
+
+@define(eq=False, slots=False, init=False)
+class Watched:
+    """An attack whose own functions run within a context; the engine's work between them does not."""
+
+    def __init__(self, attack: Any, within: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
+        self._attack, self._within = attack, within
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        value = getattr(self._attack, name)
+        if name == "stages":
+            return lambda norm: [Watched(stage, self._within) for stage in value(norm)]
+        if name not in _OWN:
+            return value
+
+        @functools.wraps(value)
+        def watched(*arguments: Any) -> Any:
+            with self._within():
+                return value(*arguments)
+
+        return watched
+
+
+class HostTransfer(AssertionError):  # noqa: N818
+    """A tensor's value was fetched to the host within an attack's own function."""
+
+
+class NoTransfers:
+    """Raises where a tensor of this backend is fetched: by `to_numpy`, or by methods such as `.item()`.
+
+    What the backend and its framework do within themselves does not count, and arrays whose class cannot be changed
+    (NumPy's) are watched at `to_numpy` only.
+    """
+
+    def __init__(self, backend: Any) -> None:
+        inner = backend._backend if isinstance(backend, Eager) else backend
+        self._places: list[tuple[type, str, Any]] = []
+        self.met: list[str] = []  #: what was fetched, even where the attack has swallowed the error
+        tensor = type(inner.asarray(np.zeros(1, np.float32)))
+        exempt = {type(inner).__module__, tensor.__module__, inner.xp.__name__, "numpy"}
+        self._exempt = {name.partition(".")[0] for name in exempt} - {"armour_core"}
+        self._inside = {type(inner).__module__}
+        for owner, names in ((type(inner), ("to_numpy",)), (tensor, _FETCHING)):
+            for name in names:
+                if (original := getattr(owner, name, None)) is not None and self._can_change(owner, name):
+                    self._places.append((owner, name, self._raising(name, original)))
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        """The context within which fetching raises."""
+        with contextlib.ExitStack() as stack:
+            for owner, name, replacement in self._places:
+                stack.enter_context(mock.patch.object(owner, name, replacement))
+            yield
+
+    def _can_change(self, owner: type, name: str) -> bool:
+        try:
+            with mock.patch.object(owner, name, getattr(owner, name)):
+                return True
+        except TypeError:  # a built-in class, such as NumPy's array
+            return False
+
+    def _raising(self, name: str, original: Any) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def guarded(*arguments: Any, **keywords: Any) -> Any:
+            frame = sys._getframe(1)
+            module = str(frame.f_globals.get("__name__", ""))
+            if module.partition(".")[0] in self._exempt or module in self._inside:
+                return original(*arguments, **keywords)
+            where = f"{name} in {module}.{frame.f_code.co_name}, line {frame.f_lineno}"
+            self.met.append(where)
+            raise HostTransfer(where)
+
+        return guarded
+
+
+def generators() -> dict[str, Any]:
+    """The state of each global generator of the frameworks that are imported."""
+    kind, keys, *rest = np.random.get_state(legacy=True)  # type: ignore[misc]
+    found: dict[str, Any] = {"random": random.getstate(), "numpy.random": (kind, bytes(keys), *rest)}  # type: ignore[arg-type]
+    if (torch := sys.modules.get("torch")) is not None:
+        found["torch"] = bytes(torch.get_rng_state().numpy())
+    if (context := sys.modules.get("tensorflow.python.eager.context")) is not None:
+        seeds = getattr(context.context(), "_rng", None)
+        found["tensorflow"] = seeds.getstate() if isinstance(seeds, random.Random) else None
+    if (stateful := sys.modules.get("tensorflow.python.ops.stateful_random_ops")) is not None:
+        generator = getattr(stateful, "global_generator", None)
+        found["tf.random.get_global_generator()"] = None if generator is None else bytes(generator.state.numpy())
+    return found
