@@ -81,7 +81,8 @@ class Plane:
         return self.xp.reshape(self.xp.take(table, index, axis=0), at.shape)
 
     def sign(self, rng, shape):
-        return self.xp.astype(self.xp.where(rng.uniform(shape) < 0.5, -1.0, 1.0), self.p.x.dtype)
+        draw = rng.uniform(shape)
+        return self.xp.astype(self.xp.where(draw < 0.5, self.xp.full_like(draw, -1.0), 1.0), self.p.x.dtype)
 
 
 class Window:
