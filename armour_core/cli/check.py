@@ -28,13 +28,14 @@ class Outcome:
 @click.command()
 @click.argument("target", metavar="DIST|KIND:NAME")
 @click.option("--level", type=click.Choice(("quick", "full")), default="quick", show_default=True)
+@click.option("--backend", "backends", multiple=True, metavar="B", help="Only on this backend; may be repeated.")
 @answers
-def command(target: str, level: str) -> Answer:
+def command(target: str, level: str, backends: tuple[str, ...]) -> Answer:
     """Run the conformance checks of a plugin, or of all plugins of a distribution.
 
     The exit status is 1 when a check fails.
     """
-    outcomes = [outcome for spec in chosen(target) for outcome in run(spec, level)]
+    outcomes = [outcome for spec in chosen(target) for outcome in run(spec, level, backends)]
     outcomes += [
         Outcome(
             plugin=failure.origin,
@@ -61,14 +62,17 @@ def chosen(target: str) -> list[Spec]:
     return [spec for spec in registry.list_plugins() if spec.origin == canonical(target)]
 
 
-def run(spec: Spec, level: str) -> list[Outcome]:
-    """The checks of the plugin's kind: armour's for its own kinds, those of `Kind.checks` for all."""
+def run(spec: Spec, level: str, backends: tuple[str, ...] = ()) -> list[Outcome]:
+    """The checks of the plugin's kind: armour's for its own kinds, those of `Kind.checks` for all.
+
+    backends: names; none stands for all that are installed.
+    """
     kind = registry.kind(spec.kind)
     outcomes = [_own_check(spec, kind, check) for check in kind.load_checks()]
     if kind.name in BUILTIN:
         from armour_core.testing import run_checks
 
-        results = run_checks(spec, level=level)
+        results = run_checks(spec, level=level, backends=backends or None)
         outcomes += [Outcome(plugin=spec.id, check=r.name, passed=r.passed, detail=r.detail) for r in results]
     return outcomes
 

@@ -20,8 +20,8 @@ def kit(monkeypatch):
     """A conformance kit that notes what it is asked."""
     asked = []
 
-    def run_checks(spec, level):
-        asked.append((spec.id, level))
+    def run_checks(spec, level, backends):
+        asked.append((spec.id, level, backends))
         return [CheckResult("stays in the ball", spec.name != "square", "" if spec.name != "square" else "left it")]
 
     module = ModuleType("armour_core.testing")
@@ -37,7 +37,8 @@ def outcomes(done):
 def test_the_kit_checks_armours_own_kinds(armour, kit):
     done = armour("check", "attack:pgd", "--json", "--level", "full")
     assert (done.exit_code, outcomes(done)) == (0, [("attack:pgd", "stays in the ball", True)])
-    assert kit == [("attack:pgd", "full")]
+    armour("check", "attack:pgd", "--backend", "numpy", "--backend", "torch")
+    assert kit == [("attack:pgd", "full", None), ("attack:pgd", "quick", ("numpy", "torch"))]
     failed = armour("check", "attack:square")
     assert failed.exit_code == 1
     assert "left it" in failed.stdout
