@@ -18,6 +18,11 @@ def flat(xp: Any, x: Array) -> Array:
     return xp.reshape(x, (x.shape[0], -1))
 
 
+def span(x: Array, first: int, n: int) -> Array:
+    """n rows from `first`, or as many as there are: the standard promises no slice that ends beyond the end."""
+    return x[first : min(first + n, x.shape[0]), ...]
+
+
 def row_sum(xp: Any, x: Array) -> Array:
     """Sum over all but the sample axis: (N,)."""
     return xp.sum(flat(xp, x), axis=1)

@@ -12,6 +12,7 @@ from armour_core import registry
 from armour_core.admission import admit, dtype_name, one_line
 from armour_core.errors import ArmourError, ConfigError, DataError
 from armour_core.examination import ROWS, check_shape, differ, judge
+from armour_core.functional import span
 from armour_core.layout import LAYOUTS
 from armour_core.network import Network, refusal
 from armour_core.protocols.backend import Array
@@ -246,7 +247,7 @@ class WrappedModel:
         with network.running:
             modes = network.running.notes
             if key not in self._examined:
-                self._examined[key] = tuple(self._examine(x[:ROWS], None if outputs is None else outputs[:ROWS]))
+                self._examined[key] = tuple(self._examine(span(x, 0, ROWS), None if outputs is None else span(outputs, 0, ROWS)))
             return (*self.notes, *modes, *network.seen.get(key, ()), *self._examined[key])
 
     def _examine(self, x: Array, outputs: Array | None) -> list[str]:
@@ -286,7 +287,7 @@ class WrappedModel:
                 "attack it"
             ]
         lo, hi = self.bounds
-        other = x[:1] if len(seen) > 1 else self.backend.xp.concat([x, lo + hi - x], axis=0)  # fewer rows, or more
+        other = x[:1, ...] if len(seen) > 1 else self.backend.xp.concat([x, lo + hi - x], axis=0)  # fewer rows, or more
         try:
             again = host(network.raw(other))[:1]
         except Exception as error:

@@ -15,6 +15,7 @@ from armour_core.engine.problem import Budget, Problem, as_budget
 from armour_core.engine.state import describe
 from armour_core.engine.verdict import Outcome
 from armour_core.errors import ConfigError, DataError, MissingCapability
+from armour_core.functional import span
 from armour_core.goals import Goal, Targeted, Untargeted
 from armour_core.protocols.backend import Array
 from armour_core.protocols.model import Model
@@ -105,7 +106,7 @@ class _Run:
         self.native = self.backend.is_native(x)
         self.x: Array = self.model.admit(x)
         self.n: int = self.x.shape[0]
-        self.warnings = list(self.model.examine(self.x[: min(self.n, self.batch_size)]))
+        self.warnings = list(self.model.examine(span(self.x, 0, self.batch_size)))
         self.y = check_labels(self._host(y), self.n, self.model.num_classes)
         self.targets = None if targets is None else check_labels(self._host(targets), self.n, self.model.num_classes)
         self.mask = None if mask is None else check_mask(self._host(mask), tuple(self.x.shape))
@@ -140,7 +141,7 @@ class _Run:
     def _caller(self, x: Any) -> np.ndarray | None:
         """x as the caller gave it, where its dtype is not the model's: the result must hold in that one."""
         host = self._host(x)
-        return None if host.dtype == self.backend.to_numpy(self.x[:1]).dtype else host
+        return None if host.dtype == self.backend.to_numpy(self.x[:1, ...]).dtype else host
 
     def _note_fallback(self) -> None:
         loss = getattr(self.attack, "loss", None)
@@ -156,7 +157,7 @@ class _Run:
         forward = self.model.compiled.setdefault(("forward",), self.backend.compile(self.model.forward, self.model))
         with self.model.running():
             for start in range(0, self.n, self.batch_size):
-                outputs = forward(self.x[start : start + self.batch_size])
+                outputs = forward(span(self.x, start, self.batch_size))
                 refuse_non_finite(self.backend.to_numpy(outputs))
                 labels = self.backend.asarray(self.y[start : start + self.batch_size].astype(np.int32))
                 wrong.append(self.backend.to_numpy(Untargeted(labels, self.backend.xp).margin(outputs) > 0))

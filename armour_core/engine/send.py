@@ -60,7 +60,7 @@ class Exact:
                 computed[rows[0]] += len(padded) - len(rows)
             block = xp.take(points, backend.asarray(padded.astype(np.int32)), axis=0)
             outputs = (self._forward or self._model.forward)(block)
-            parts.append(outputs[: len(rows)])
+            parts.append(outputs[: len(rows), ...])
         if not parts:
             return None, 0
         place = np.zeros(points.shape[0], dtype=np.int32)
