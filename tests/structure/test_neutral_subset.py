@@ -13,7 +13,7 @@ conformance kit finds by running it.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -162,10 +162,10 @@ def offences(source: str) -> list[Offence]:
                 found.append((node.lineno, 5, "NumPy is one backend of several: take xp from the problem"))
     for function, traceable in outermost(tree):
         tensors = Tensors(function, traceable=traceable, makers=makers)
-        numbers = plain_numbers(function)
+        python = Python(function, modules)
         types = annotations(function)
         for node in ast.walk(function):
-            for rule, advice in judge(node, tensors, numbers, modules) if node not in types else ():
+            for rule, advice in judge(node, tensors, python) if node not in types else ():
                 found.append((node.lineno, rule, advice))
     return sorted(set(found))
 
@@ -191,26 +191,48 @@ def annotations(function: ast.AST) -> set[ast.AST]:
     return {node for type_ in types if type_ for node in ast.walk(type_)}
 
 
-def plain_numbers(function: ast.AST) -> set[str]:
-    """Names that are bound to literals only: counting with `+=` is theirs."""
-    literal: dict[str, bool] = {}
-    for node in ast.walk(function):
-        if isinstance(node, ast.Assign):
-            for target in node.targets:
+class Python:
+    """Names of a function that are seen to be no tensors, by all that is assigned to them."""
+
+    def __init__(self, function: ast.AST, modules: set[str]):
+        values: dict[str, list[ast.expr]] = {}
+        for node in ast.walk(function):
+            for target in node.targets if isinstance(node, ast.Assign) else ():
                 if isinstance(target, ast.Name):
-                    literal[target.id] = literal.get(target.id, True) and isinstance(
-                        node.value, ast.Constant | ast.List
-                    )
-    return {name for name, only in literal.items() if only}
+                    values.setdefault(target.id, []).append(node.value)
+
+        def those(test: Callable[[ast.expr], bool]) -> set[str]:
+            return {name for name, assigned in values.items() if all(map(test, assigned))}
+
+        self.numbers = those(lambda value: isinstance(value, ast.Constant | ast.List))  #: counting with += is theirs
+        self.containers = those(makes_container)
+        self.objects = modules | those(makes_object)  #: `plane = Plane(p)`: what it offers is its own to name
 
 
-def judge(node: ast.AST, tensors: Tensors, numbers: set[str], modules: set[str]) -> Iterator[tuple[int, str]]:
+def makes_container(value: ast.expr) -> bool:
+    if isinstance(value, ast.BinOp):  # [1] * rank
+        return makes_container(value.left) or makes_container(value.right)
+    if isinstance(value, ast.Call):
+        return isinstance(value.func, ast.Name) and value.func.id in ("list", "dict", "sorted")
+    return isinstance(value, ast.List | ast.Dict | ast.ListComp | ast.DictComp)
+
+
+def makes_object(value: ast.expr) -> bool:
+    return isinstance(value, ast.Call) and last_name(value.func)[:1].isupper()
+
+
+def hands_over(argument: ast.expr, tensors: Tensors) -> bool:
+    """Whether this argument makes the call one of an object that works on tensors: `plane.sum(x)`."""
+    return argument in tensors or last_name(argument) in ("rng", "p", "xp")
+
+
+def judge(node: ast.AST, tensors: Tensors, python: Python) -> Iterator[tuple[int, str]]:
     match node:
         case ast.Call(func=ast.Attribute(attr=name, value=owner)):
-            ours = last_name(owner) in OWN_METHODS | modules and owner not in tensors
+            ours = last_name(owner) in OWN_METHODS | python.objects or any(hands_over(a, tensors) for a in node.args)
             if name == "to_numpy":
                 yield 4, f"{text(node)}: no host transfer inside an algorithm"
-            elif not ours and (name in TENSOR_METHODS or owner in tensors):
+            elif owner in tensors or (name in TENSOR_METHODS and not ours):
                 yield 1, f"{text(node)}: a function of xp, not a method"
             if any(keyword.arg == "out" for keyword in node.keywords):
                 yield 2, f"{text(node)}: out= writes in place"
@@ -228,11 +250,12 @@ def judge(node: ast.AST, tensors: Tensors, numbers: set[str], modules: set[str])
             elif name not in STATIC and owner in tensors and name not in TENSOR_METHODS:
                 yield 1, f"{text(node)}: of attributes only .shape, .ndim, .dtype"
         case ast.AugAssign(target=target):
-            counting = isinstance(target, ast.Name) and target.id in numbers
+            counting = isinstance(target, ast.Name) and target.id in python.numbers
             if not counting and not isinstance(node.value, ast.Dict | ast.DictComp):
                 yield 2, f"{text(node)}: in place; write a = a + b"
-        case ast.Subscript(ctx=ast.Store() | ast.Del(), slice=index):
-            if not (isinstance(index, ast.Constant) and isinstance(index.value, str)):
+        case ast.Subscript(ctx=ast.Store() | ast.Del(), value=owner, slice=index):
+            key = isinstance(index, ast.Constant) and isinstance(index.value, str)
+            if not key and last_name(owner) not in python.containers:
                 yield 2, f"{text(node)} = ...: xp.where, or p.where for whole rows"
         case ast.Subscript(ctx=ast.Load(), slice=index):
             parts = index.elts if isinstance(index, ast.Tuple) else [index]
@@ -288,7 +311,7 @@ BACKEND_FACTS = {("backend", "name"), ("backend", "device"), ("xp", "__name__"),
 
 
 def neutral_files() -> list[Path]:
-    plugins = [path for kind in NEUTRAL for path in sorted((PLUGINS / kind).glob("[!_]*.py"))]
+    plugins = [path for kind in NEUTRAL for path in sorted((PLUGINS / kind).glob("*.py")) if path.stem != "__init__"]
     return plugins + [ROOT / "armour_core" / name for name in CORE]
 
 
@@ -368,6 +391,8 @@ INNOCENT = [
     "wide = tuple(int(n) for n in p.x.shape)\nreturn xp.astype(p.x, xp.float32)",
     "return rng.permutation((p.x.shape[0], 8))[:, :3]",
     "def f(x: dict[list[int], int]):\n    return -x\nreturn f(p.x)",
+    "plane = Plane(p)\nreturn plane.sum(axis=1) + other.sum(p.x)",
+    "shape = [1] * p.x.ndim\nshape[axis] = 3\nreturn xp.reshape(p.x, tuple(shape))",
     "new = dict(state)\nnew |= {'x': p.x}\nreturn new",
     "if isinstance(p.eps, int | float):\n    pass",
 ]
