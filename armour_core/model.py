@@ -78,16 +78,13 @@ def wrap(
     if _is_model(net):
         _check_unchanged(net, locals())
         return net  # type: ignore[no-any-return]
-    options = {"forward": forward, "input": input, "output": output, "outputs": outputs, "backend": backend}
-    options["backend"] = backend or registry.first("armour_infer_backend", net=net)
-    if options["backend"] is None:
+    chosen = backend or registry.first("armour_infer_backend", net=net)
+    if chosen is None:
         raise ConfigError(_unknown(net))
+    options = {"forward": forward, "input": input, "output": output, "outputs": outputs, "backend": chosen}
     adapter = registry.first("armour_wrap_model", net=net, device=device, options=options)
     if adapter is None:
-        known = ", ".join(spec.name for spec in registry.list_plugins("backend"))
-        raise ConfigError(
-            f"wrap: no installed backend {options['backend']!r} takes a {_kind(net)}. Installed: {known or 'none'}."
-        )
+        raise _nobody(net, chosen)
     return WrappedModel(
         adapter,
         bounds=bounds,
@@ -247,7 +244,9 @@ class WrappedModel:
         with network.running:
             modes = network.running.notes
             if key not in self._examined:
-                self._examined[key] = tuple(self._examine(span(x, 0, ROWS), None if outputs is None else span(outputs, 0, ROWS)))
+                self._examined[key] = tuple(
+                    self._examine(span(x, 0, ROWS), None if outputs is None else span(outputs, 0, ROWS))
+                )
             return (*self.notes, *modes, *network.seen.get(key, ()), *self._examined[key])
 
     def _examine(self, x: Array, outputs: Array | None) -> list[str]:
@@ -380,6 +379,17 @@ def _unknown(net: Any) -> str:
         f"wrap: no installed backend knows a {_kind(net)}, and it is not callable. Pass a network, an estimator or a "
         f"function. Installed backends: {backends}."
     )
+
+
+def _nobody(net: Any, backend: str) -> ConfigError:
+    known = ", ".join(spec.name for spec in registry.list_plugins("backend")) or "none"
+    message = f"wrap: no installed backend {backend!r} takes a {_kind(net)}. Installed: {known}."
+    failed = [failure.error for failure in registry.failures() if failure.stage == "armour_wrap_model"]
+    if not failed:
+        return ConfigError(message)
+    error = ConfigError(f"{message}\n  One tried, and failed: {one_line(failed[-1])}")
+    error.__cause__ = failed[-1]
+    return error
 
 
 def _one_of(key: str, value: str | None, accepted: tuple[str, ...]) -> str | None:

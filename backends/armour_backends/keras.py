@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from armour_core.errors import ConfigError
+
 
 def dtype_of(net: Any) -> str:
     """The dtype of the first floating weight, or what the policy gives to weights not yet built."""
@@ -116,9 +118,15 @@ def call_of(net: Any, forward: Callable[..., Any] | None, name: str | None) -> C
         return lambda x: forward(net, x)
     if name is None:
         return lambda x: net(x, training=False)
-    inputs = getattr(net, "input_names", None)
-    if inputs is not None and list(inputs) == [name]:
-        return lambda x: net(x, training=False)
-    if isinstance(getattr(net, "inputs", None), list | dict):  # a functional model: inputs by name
+    inputs = getattr(net, "_inputs_struct", None)  # of a functional model, as its author gave them
+    if isinstance(inputs, dict):
         return lambda x: net({name: x}, training=False)
-    return lambda x: net(**{name: x}, training=False)
+    if inputs is None:
+        return lambda x: net(**{name: x}, training=False)
+    names = [tensor.name for tensor in (inputs if isinstance(inputs, list | tuple) else [inputs])]
+    if names != [name]:
+        raise ConfigError(
+            f"wrap(input={name!r}): {net.name} takes the inputs {', '.join(names)}. Fix the others: "
+            "wrap(net, forward=lambda net, x: net([x, other], training=False))."
+        )
+    return lambda x: net(x, training=False)
