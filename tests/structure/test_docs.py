@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ import numpy as np
 import pytest
 
 import armour_core as armour
+from armour_core import registry
+from armour_core.cli import main
+from armour_core.testing import run_checks
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -45,8 +49,6 @@ def test_make_targets_exist(page: Path) -> None:
 
 @each_page
 def test_commands_exist(page: Path) -> None:
-    from armour_core.cli import main
-
     code = " ".join([*blocks(page, "sh"), *re.findall(r"`([^`\n]+)`", page.read_text("utf-8"))])
     for command in set(re.findall(r"(?:^|[\s`])armour ([a-z][a-z-]*)\b", code)):
         assert main.get_command(None, command) is not None, command
@@ -64,10 +66,10 @@ def namespace() -> dict[str, Any]:
     """What an example may take as given: a network and data, in bounds (0, 1)."""
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
-    x = np.random.default_rng(0).random((16, 1, 6, 6), dtype=np.float32)
-    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(36, 3))
+    x = np.random.default_rng(0).random((16, 1, 12, 12), dtype=np.float32)
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(144, 3))
     y = net(torch.from_numpy(x)).argmax(1).numpy()
-    return {"net": net, "x": x, "y": y}
+    return {"__name__": "example", "net": net, "x": x, "y": y}
 
 
 def test_readme_example_runs(
@@ -80,14 +82,32 @@ def test_readme_example_runs(
     assert (tmp_path / "report.html").stat().st_size > 0
 
 
-@pytest.mark.parametrize(("page", "name"), [("README.md", "SignFlip"), ("docs/writing-plugins.md", "Sketch")])
-def test_example_attack_runs(namespace: dict[str, Any], page: str, name: str) -> None:
-    (code,) = (block for block in blocks(ROOT / page, "python") if f"class {name}" in block)
-    exec(code, namespace)
+EXAMPLES = [("README.md", "SignFlip"), ("docs/writing-plugins.md", "Sketch")]
+
+
+@pytest.fixture(params=EXAMPLES, ids=lambda example: example[1])
+def example_attack(request: pytest.FixtureRequest, namespace: dict[str, Any]) -> Iterator[Any]:
+    """An attack from the pages, registered as a notebook does it."""
+    page, name = request.param
+    code = [b for b in blocks(ROOT / page, "python") if f"class {name}" in b or f'name="{name.lower()}",  #' in b]
+    exec("\n".join(code), namespace)
+    (spec,) = namespace["armour_specs"]()
+    armour.register(namespace[name], kind="attack", name=spec.name, tags=spec.tags, needs=spec.needs)
+    yield namespace[name]
+    registry.refresh()
+
+
+def test_example_attack_runs(example_attack: Any, namespace: dict[str, Any]) -> None:
     model = armour.wrap(namespace["net"], bounds=(0, 1))
-    result = armour.run_attack(namespace[name](), model, namespace["x"], namespace["y"], eps=0.1, seed=0)
-    assert result.success.any()
-    assert np.abs(result.x_adv() - namespace["x"]).max() <= 0.1 + 1e-6
+    result = armour.run_attack(example_attack(), model, namespace["x"], namespace["y"], eps=0.1, seed=0)
+    change = np.abs(result.x_adv() - namespace["x"])
+    assert 0 < change.max() <= 0.1 + 1e-6
+
+
+def test_example_attack_keeps_the_contract(example_attack: Any) -> None:
+    results = run_checks(f"attack:{example_attack.__name__.lower()}", backends=["torch"])
+    assert len(results) > 10
+    assert not [result for result in results if not result.passed]
 
 
 def test_example_loss_runs(namespace: dict[str, Any]) -> None:
