@@ -22,6 +22,7 @@ from armour_core.engine.verdict import Outcome, checked
 from armour_core.engine.view import View
 from armour_core.errors import ContractError, DataError
 from armour_core.protocols.backend import Array
+from armour_core.protocols.model import Model
 from armour_core.rng import Rng
 
 _STATE = "state/"  # prefix of the attack's own keys within a carry
@@ -84,7 +85,7 @@ class _Drive:
         self.frame = frame_of(attack, problem, track)
         self.python = not getattr(attack, "traceable", True)  # k is an int
         self.rows, self.shared = self._tensors()
-        self.forward = self._compiled(("forward",), lambda: self.model.forward)
+        self.forward = compiled(self.model, ("forward",), lambda: self.model.forward)
         if not self.frame.exact:
             self.send: Traced | Exact = Traced(self.model)
         else:
@@ -102,7 +103,7 @@ class _Drive:
             if not state:  # no row was left to start with
                 proposal = self.problem.x
             else:
-                proposal = self.attack.finish(view, state) if hasattr(self.attack, "step") else state["x"]
+                proposal = self._proposed(self.attack.finish(view, state)) if hasattr(self.attack, "step") else state["x"]
             if self.check:
                 return checked(self.problem, self.frame, batch.carry, proposal, self.forward, self.name)
             return self._unchecked(batch.carry, proposal)
@@ -245,14 +246,8 @@ class _Drive:
         return code(carry, part.rows, shared, first, n)  # type: ignore[no-any-return]
 
     def _compiled(self, what: tuple[Any, ...], make: Callable[[], Callable[..., Any]], loop: bool = False) -> Callable[..., Any]:
-        """The compiled form of a function: made once for this model, attack, frame and these shapes."""
-        store = self.model.compiled
-        key = what if what == ("forward",) else (*what, self.frame, identity(self.attack))
-        if key not in store:
-            while len(store) >= _PIECES:
-                del store[next(iter(store))]
-            store[key] = (self.backend.iterate if loop else self.backend.compile)(make(), self.model)
-        return store[key]  # type: ignore[no-any-return]
+        """The compiled form of a function for this attack, frame and these shapes."""
+        return compiled(self.model, (*what, self.frame, identity(self.attack)), make, loop)
 
     def _whole(self, batch: Batch) -> None:
         """An attack that is one function: `run(problem, rng) -> x_adv`."""
@@ -260,18 +255,31 @@ class _Drive:
             return
         shared = self._shared(0)
         view, _ = self._view(batch.carry, self.rows, shared)
-        proposal = self.attack.run(view, self._rng(self.rows, shared))
+        proposal = self._proposed(self.attack.run(view, self._rng(self.rows, shared)))
+        batch.carry = view.books.close() | {_STATE + "x": proposal}
+
+    def _proposed(self, proposal: Any) -> Array:
         shape = getattr(proposal, "shape", None)
         if shape is None or tuple(shape) != tuple(self.problem.x.shape):
             found = type(proposal).__name__ if shape is None else f"shape {tuple(shape)}"
             raise ContractError(f"{self.name} returned {found} for a batch of shape {tuple(self.problem.x.shape)}: return one row per sample, like x.")
-        batch.carry = view.books.close() | {_STATE + "x": proposal}
+        return self.xp.astype(proposal, self.problem.x.dtype)
 
     def _unchecked(self, carry: Rows, proposal: Array) -> Outcome:
         size = norms.bind(self.frame.norm, self.xp, self.frame.bounds).size
         books = {key: carry[key] for key in ("forward", "backward", "computed")}
         proposal = self.backend.stop_gradient(proposal)
         return Outcome(x_adv=proposal, success=carry["found"], distance=size(proposal - self.problem.x), **books)
+
+
+def compiled(model: Model, key: tuple[Any, ...], make: Callable[[], Callable[..., Any]], loop: bool = False) -> Callable[..., Any]:
+    """Compiled code, made once for a key and kept by the model, so that it dies with it."""
+    store = model.compiled
+    if key not in store:
+        while len(store) >= _PIECES:
+            del store[next(iter(store))]
+        store[key] = (model.backend.iterate if loop else model.backend.compile)(make(), model)
+    return store[key]  # type: ignore[no-any-return]
 
 
 def refuse_non_finite(outputs: np.ndarray) -> None:
@@ -284,4 +292,4 @@ def refuse_non_finite(outputs: np.ndarray) -> None:
         )
 
 
-__all__ = ("Outcome", "drive", "frame_of", "refuse_non_finite")
+__all__ = ("Outcome", "compiled", "drive", "frame_of", "refuse_non_finite")

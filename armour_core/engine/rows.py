@@ -67,6 +67,7 @@ class Batch:
         if part.size > part.real and before is not None:
             # What was computed for padding is booked where the padding was copied from.
             first = part.place[0]
-            waste = xp.sum(part.carry["computed"][part.real :]) - (part.size - part.real) * before[first]
+            total = xp.astype(xp.sum(part.carry["computed"][part.real :]), xp.int32)
+            waste = total - (part.size - part.real) * before[int(first)]
             here = xp.arange(self._n, dtype=xp.int32) == int(first)
-            self.carry["computed"] = xp.where(here, self.carry["computed"] + xp.astype(waste, xp.int32), self.carry["computed"])
+            self.carry["computed"] = xp.where(here, self.carry["computed"] + waste, self.carry["computed"])

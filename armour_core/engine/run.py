@@ -10,8 +10,8 @@ import numpy as np
 
 from armour_core import config, registry
 from armour_core.data import check_labels
-from armour_core.engine.driver import drive, refuse_non_finite
-from armour_core.engine.problem import Budget, Problem, as_budget
+from armour_core.engine.driver import compiled, drive, refuse_non_finite
+from armour_core.engine.problem import UNTIL, Budget, Problem, as_budget
 from armour_core.engine.state import describe
 from armour_core.engine.verdict import Outcome
 from armour_core.errors import ConfigError, DataError, MissingCapability
@@ -83,8 +83,9 @@ class _Run:
         self.model, self.backend = as_model(model), as_model(model).backend
         self.budget, self.until, self.constraints = as_budget(budget), until, constraints
         self.seed, self.batch_size = whole("seed", seed, None), whole("batch_size", batch_size, 1)
-        if keep not in KEEP:
-            raise ConfigError(f"keep={keep!r}. Choose one of: {', '.join(KEEP)}.")
+        for name, value, known in (("keep", keep, KEEP), ("until", until, UNTIL)):
+            if value not in known:
+                raise ConfigError(f"{name}={value!r}. Choose one of: {', '.join(known)}.")
         self.keep = keep
         self.progress = progress or (lambda text, done, total: None)
         self.about: dict[str, Any] = {}
@@ -106,14 +107,14 @@ class _Run:
         self.native = self.backend.is_native(x)
         self.x: Array = self.model.admit(x)
         self.n: int = self.x.shape[0]
-        self.warnings = list(self.model.examine(span(self.x, 0, self.batch_size)))
+        self.warnings = [] if not self.model.local else list(self.model.examine(span(self.x, 0, self.batch_size)))
         self.y = check_labels(self._host(y), self.n, self.model.num_classes)
         self.targets = None if targets is None else check_labels(self._host(targets), self.n, self.model.num_classes)
         self.mask = None if mask is None else check_mask(self._host(mask), tuple(self.x.shape))
         self.caller = self._caller(x)
         self.given = x
-        self._note_fallback()
         self._first_predictions()
+        self._note_fallback()
         wrong = self.predicted_wrong if self.until == "success" else np.zeros(self.n, dtype=bool)
         rows = np.flatnonzero(~wrong)
         eps = [None] if self.eps is None else sorted(set(self.eps))
@@ -152,18 +153,22 @@ class _Run:
                 self.warnings.append(note)
 
     def _first_predictions(self) -> None:
-        self.clean: list[Array] = []
+        clean: list[Array] = []
         wrong = []
-        forward = self.model.compiled.setdefault(("forward",), self.backend.compile(self.model.forward, self.model))
+        local, starts = self.model.local, range(0, self.n, self.batch_size)
+        forward = compiled(self.model, ("forward",), lambda: self.model.forward) if local else self.model
         with self.model.running():
-            for start in range(0, self.n, self.batch_size):
+            for start in starts:
                 outputs = forward(span(self.x, start, self.batch_size))
                 refuse_non_finite(self.backend.to_numpy(outputs))
+                if not clean and not local:  # looked at through these answers: nothing more is asked of it
+                    self.warnings += self.model.examine(span(self.x, 0, self.batch_size), outputs)
+                    check_labels(self.y, self.n, self.model.num_classes)
                 labels = self.backend.asarray(self.y[start : start + self.batch_size].astype(np.int32))
                 wrong.append(self.backend.to_numpy(Untargeted(labels, self.backend.xp).margin(outputs) > 0))
-                self.clean.append(outputs)
+                clean.append(outputs)
         xp: Any = self.backend.xp
-        self.outputs = self.clean[0] if len(self.clean) == 1 else xp.concat(self.clean, axis=0)
+        self.outputs = clean[0] if len(clean) == 1 else xp.concat(clean, axis=0)
         self.predicted_wrong = np.concatenate(wrong)
         self.forward = np.ones(self.n, dtype=np.int64)
         self.backward, self.computed = np.zeros(self.n, dtype=np.int64), np.zeros(self.n, dtype=np.int64)

@@ -6,6 +6,7 @@ The engine never trusts an attack: excess within rounding is projected back, any
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +14,12 @@ from armour_core import norms
 from armour_core.errors import ContractError
 
 
-def tolerance(norm: str, eps: float, bounds: tuple[float, float], elements: int) -> float:
-    """How far beyond the ball rounding may take a perturbation of this many elements."""
+def tolerance(norm: str, eps: float, bounds: tuple[float, float], elements: int, dtype: np.dtype[Any]) -> float:
+    """How far beyond the ball rounding in `dtype` may take a perturbation of this many elements."""
     if norm == "l0":
         return 0.0
-    slack = 1e-6 * (bounds[1] - bounds[0]) + 1e-5 * eps
+    unit = float(np.finfo(dtype).eps) if dtype.kind == "f" else 0.0
+    slack = max(1e-6, unit) * (bounds[1] - bounds[0]) + max(1e-5, unit) * eps
     return slack if norm == "linf" else slack * math.sqrt(elements)
 
 
@@ -53,12 +55,12 @@ def settle(
     found = np.where(same, start, adversarial.astype(np.float64))
     low, high = bounds
     excess = np.where(same, 0.0, np.maximum(low - found, found - high)).reshape(n, -1).max(axis=1)
-    _refuse(plugin, f"bounds {bounds}", excess, np.full(n, 1e-6 * (high - low)))
+    _refuse(plugin, f"bounds {bounds}", excess, np.full(n, tolerance("linf", 0.0, bounds, 1, seen.dtype)))
     d = np.where(same, 0.0, np.clip(found, low, high) - start)
     if eps is not None:
         ball = norms.bind(norm, np, bounds)
         size = ball.size(d)
-        _refuse(plugin, f"{norm} ball", size - eps, np.array([tolerance(norm, e, bounds, start[0].size) for e in eps]))
+        _refuse(plugin, f"{norm} ball", size - eps, np.array([tolerance(norm, e, bounds, start[0].size, seen.dtype) for e in eps]))
         wide = (-1,) + (1,) * (x.ndim - 1)
         if norm == "linf":
             d = np.clip(d, -eps.reshape(wide), eps.reshape(wide))

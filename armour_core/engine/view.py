@@ -199,9 +199,10 @@ class View:
     def _points(self, x: Array) -> tuple[Array, int]:
         """(N, R, ...) as (N R, ...), and R; R is 0 for (N, ...)."""
         n, rank = self.x.shape[0], self.x.ndim
-        if x.ndim == rank and x.shape[0] == n:
+        known = bool(self._views) or tuple(x.shape[x.ndim - rank + 1 :]) == tuple(self.x.shape[1:])
+        if x.ndim == rank and x.shape[0] == n and known:
             return x, 0
-        if x.ndim == rank + 1 and x.shape[0] == n:
+        if x.ndim == rank + 1 and x.shape[0] == n and known:
             return self.xp.reshape(x, (n * x.shape[1], *x.shape[2:])), x.shape[1]
         raise ContractError(
             f"asked about points of shape {tuple(x.shape)} where the batch is {tuple(self.x.shape)}: give (N, ...), or (N, R, ...) for R points a sample."
