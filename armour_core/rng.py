@@ -69,7 +69,7 @@ def _numbers(shape: tuple[int, ...], channel_axis: int) -> np.ndarray:
     if shape and channel_axis < len(shape) - 1:
         last = (*shape[:channel_axis], *shape[channel_axis + 1 :], shape[channel_axis])
         numbers = np.moveaxis(numbers.reshape(last), -1, channel_axis)
-    return np.ascontiguousarray(numbers.reshape(shape)).view(np.int32)
+    return np.ascontiguousarray(numbers).view(np.int32).reshape(shape)
 
 
 class Rng:
