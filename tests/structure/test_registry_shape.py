@@ -92,6 +92,12 @@ def test_public_name_is_importable(name: str) -> None:
     assert getattr(armour_core, name) is not None
 
 
+def test_backends_have_files_of_the_same_names() -> None:
+    folders = [FOLDER["armour_backends"].joinpath(*FAMILIES[key].split(".")) for key in FAMILIES if "backend-" in key]
+    for folder in folders:
+        assert {path.stem for path in folder.glob("*.py")} >= {"__init__", "backend", "model", "namespace", "rng"}
+
+
 def test_no_submodule_bears_a_public_name() -> None:
     """It would replace the function as soon as something imports it: docs/decisions/0001-specs-module.md."""
     submodules = {path.stem for path in (ROOT / "armour_core").iterdir() if not path.stem.startswith("_")}
