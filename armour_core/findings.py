@@ -176,4 +176,5 @@ def failed(probe: str, error: Exception, *, reproduce: str = "", what: str = "pr
         summary=f"{type(error).__name__}: {error}",
         why="What it would have tested is not tested. Nothing follows from its absence.",
         reproduce=reproduce,
+        tags=(f"error:{type(error).__name__}",),
     )

@@ -131,7 +131,7 @@ def severity_facts(evaluation: Evaluation, at: int) -> dict[str, Measure]:
 
 def tried(evaluation: Evaluation, threat: Threat | None) -> str:
     """The attacks and what each of them sees, in a sentence or two."""
-    each = [f"{unit.label} ({_sees(unit)})" for unit in evaluation.units if unit.result is not None]
+    each = [_introduced(unit) for unit in evaluation.units if unit.result is not None]
     first = f"{listed(each)}, on the {int((~evaluation.initially_wrong).sum())} samples that were right to begin with"
     if evaluation.eps is not None and threat is not None:
         smallest, largest = threat.name(min(evaluation.eps)), threat.name(max(evaluation.eps))
@@ -199,8 +199,9 @@ def attack_table(evaluation: Evaluation, at: int) -> Table:
                 f"{result.seconds:.1f} s",
             )
         )
-    columns = ("Attack", "Sees", "Flipped", "Robust accuracy", "Queries a sample", "Gradients a sample", "Time")
-    return Table(title="Attack by attack", columns=columns, rows=tuple(rows))
+    columns = ("Attack", "Sees", "Flipped", "Robust accuracy", "Queries", "Gradients", "Time")
+    note = "Queries and gradients: the mean over the samples that were attacked, all sizes together."
+    return Table(title="Attack by attack", columns=columns, rows=tuple(rows), note=note)
 
 
 def masking(evaluation: Evaluation, at: int) -> tuple[str, ...]:
@@ -260,9 +261,15 @@ def _each(evaluation: Evaluation, at: int) -> list[Measure]:
     ]
 
 
+def _introduced(unit: Unit) -> str:
+    if "baseline" in unit.tags:
+        return f"{unit.label} as a baseline"
+    return f"{unit.label} (sees {_sees(unit)})" if _sees(unit) != "not declared" else unit.label
+
+
 def _sees(unit: Unit) -> str:
     if "baseline" in unit.tags:
-        return "nothing, a baseline"
+        return "nothing"
     return next((words for tag, words in _SEES.items() if tag in unit.tags), "not declared")
 
 

@@ -104,4 +104,4 @@ def command_line(model: str, data: str, options: Mapping[str, Any]) -> str:
 def python_call(options: Mapping[str, Any]) -> str:
     """`armour.scan` with these options, for a model or data that exist in memory alone."""
     given = ", ".join(f"{name}={value!r}" for name, value in options.items() if value is not None)
-    return f"armour.scan(model, data, {given})  # model and data: the objects that were scanned"
+    return f"armour.scan(model, data, {given})  # the objects that were scanned"

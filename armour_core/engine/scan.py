@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from attrs import evolve, field, frozen
 
 from armour_core import registry
@@ -92,12 +94,16 @@ def scan(
     whole("batch_size", batch_size, 1)
     folder = None if out is None else prepare_folder(out)
     everything = open_data(data)
-    settings = _wrap_settings(bounds, mean, std, num_classes, outputs, device)
-    opened = open_model(model, **settings)
+    given: dict[str, Any] = {
+        "bounds": bounds, "mean": _numbers(mean), "std": _numbers(std), "num_classes": num_classes,
+        "outputs": outputs, "device": device,
+    }  # fmt: skip
+    given = {name: value for name, value in given.items() if value is not None}
+    opened = open_model(model, **_wrap_settings(given))
     drawn = arrange(everything.sample(None if samples is None else whole("samples", samples, 1), seed), opened.model)
     warnings = [*opened.notes, *asked.remarks(opened.model.bounds), *_examined(opened, drawn, batch_size)]
-    options = {"threat": asked.text, "seed": seed, "batch_size": batch_size, "samples": samples, **_flags(settings)}
-    made_by = command or _command(opened, drawn, {**options, "probe": [name for name, _ in chosen]}, out)
+    options = {"threat": asked.text, "seed": seed, "batch_size": batch_size, "samples": samples, **given}
+    made_by = command or _command(opened, drawn, options, chosen, out)
     ctx = Context(
         threat=asked, seed=seed, batch_size=batch_size, progress=progress, reproduce=made_by, warnings=warnings
     )
@@ -171,35 +177,18 @@ def _check_gates(gates: Sequence[Gate], probes: Sequence[Any]) -> None:
         gate.check_metric(known)
 
 
-def _wrap_settings(
-    bounds: tuple[float, float] | None,
-    mean: Sequence[float] | None,
-    std: Sequence[float] | None,
-    num_classes: int | None,
-    outputs: str | None,
-    device: str | None,
-) -> dict[str, Any]:
-    if (mean is None) != (std is None):
+def _wrap_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What `wrap` takes, from what `scan` takes."""
+    settings = dict(given)
+    if ("mean" in settings) != ("std" in settings):
         raise ConfigError("mean and std go together: the network is given (x - mean) / std.")
-    settings = {
-        "bounds": bounds,
-        "preprocessing": None if mean is None else (mean, std),
-        "num_classes": num_classes,
-        "outputs": outputs,
-        "device": device,
-    }
-    return {name: value for name, value in settings.items() if value is not None}
+    if "mean" in settings:
+        settings["preprocessing"] = (settings.pop("mean"), settings.pop("std"))
+    return settings
 
 
-def _flags(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of the model as the command line writes them."""
-    flags = dict(settings)
-    if "bounds" in flags:
-        flags["bounds"] = ":".join(f"{end:g}" for end in flags["bounds"])
-    if "preprocessing" in flags:
-        mean, std = flags.pop("preprocessing")
-        flags["mean"], flags["std"] = (",".join(f"{float(value):g}" for value in part) for part in (mean, std))
-    return flags
+def _numbers(values: Sequence[float] | float | None) -> list[float] | None:
+    return None if values is None else [float(value) for value in np.atleast_1d(np.asarray(values))]
 
 
 def _examined(opened: Opened, data: Dataset, batch_size: int) -> tuple[str, ...]:
@@ -211,13 +200,32 @@ def _examined(opened: Opened, data: Dataset, batch_size: int) -> tuple[str, ...]
     return tuple(notes)
 
 
-def _command(opened: Opened, data: Dataset, options: Mapping[str, Any], out: Any) -> str:
-    if opened.uri and data.uri:
-        return command_line(opened.uri, data.uri, {**options, "out": out})
-    names = {"probe": "probes", "bounds": "bounds"}
-    return "import armour_core as armour\n" + python_call(
-        {names.get(key, key): value for key, value in options.items()}
+def _command(opened: Opened, data: Dataset, options: Mapping[str, Any], chosen: Sequence[Any], out: Any) -> str:
+    if not (opened.uri and data.uri):
+        return python_call({**options, "probes": [probe for _, probe in chosen]})
+    flags = {name: _flag(value) for name, value in options.items()}
+    changed = [f"{name}.{key}={json.dumps(value)}" for name, probe in chosen for key, value in _changed(probe).items()]
+    return command_line(
+        opened.uri, data.uri, {**flags, "probe": [name for name, _ in chosen], "set": changed, "out": out}
     )
+
+
+def _flag(value: Any) -> str:
+    """A setting as the command line writes it: bounds 0:1, a mean 0.5,0.4,0.5, no limit of samples."""
+    if value is None:
+        return "all"
+    if isinstance(value, tuple):
+        return ":".join(f"{end:g}" for end in value)
+    return ",".join(f"{part:g}" for part in value) if isinstance(value, list) else str(value)
+
+
+def _changed(probe: Any) -> dict[str, Any]:
+    """Settings that are not the default."""
+    try:
+        default = settings_of(type(probe)())
+    except TypeError:  # one that has no defaults
+        default = {}
+    return {key: value for key, value in settings_of(probe).items() if value != default.get(key)}
 
 
 def _run(name: str, probe: Any, opened: Opened, data: Dataset, ctx: Context) -> list[Finding]:

@@ -25,7 +25,7 @@ def flipped_samples(
         return [], ""
     distances = np.stack([unit.result.distance for unit in units])
     nearest = distances.min(axis=0)
-    rows = _spread(np.where(evaluation.initially_wrong, np.inf, nearest), data.y, most)
+    rows = _typical(np.where(evaluation.initially_wrong, np.inf, nearest), data.y, most)
     by = distances[:, rows].argmin(axis=0) if len(rows) else np.zeros(0, dtype=int)
     samples: dict[int, Sample] = {}
     for place, unit in enumerate(units):
@@ -48,21 +48,21 @@ def flipped_samples(
             if result.success[last, at]:
                 size = f"{evaluation.norm} {result.distance[at]:.3g}"
                 samples[int(row)] = _sample(model, data, int(row), changed[at], before[at], after[at], unit.label, size)
-    note = (
-        "Of each class the sample that the smallest change flipped. The change is drawn amplified." if samples else ""
-    )
+    note = "Of each class a flipped sample of median distance. The change is drawn amplified." if samples else ""
     return [samples[int(row)] for row in rows if int(row) in samples], note
 
 
-def _spread(distance: np.ndarray, labels: np.ndarray, most: int) -> np.ndarray:
-    """Rows that were flipped, nearest first, one of each class before a second of any."""
-    flipped = [int(row) for row in np.argsort(distance, kind="stable") if np.isfinite(distance[row])]
-    seen: dict[int, int] = {}
-    turns = []
-    for row in flipped:
-        turns.append((seen.setdefault(int(labels[row]), 0), row))
-        seen[int(labels[row])] += 1
-    return np.array([row for _, row in sorted(turns, key=lambda turn: turn[0])[:most]], dtype=np.int64)
+def _typical(distance: np.ndarray, labels: np.ndarray, most: int) -> np.ndarray:
+    """Rows that were flipped: of each class the one of median distance, then its neighbours; ordered by class."""
+    flipped = np.flatnonzero(np.isfinite(distance))
+    turns: list[tuple[int, int, int]] = []
+    for label in np.unique(labels[flipped]):
+        rows = flipped[labels[flipped] == label]
+        rows = rows[np.argsort(distance[rows], kind="stable")]
+        outward = np.argsort(np.abs(np.arange(len(rows)) - (len(rows) - 1) // 2), kind="stable")
+        turns += [(turn, int(label), int(rows[at])) for turn, at in enumerate(outward)]
+    chosen = sorted(turns)[:most]
+    return np.array([row for _, _, row in sorted(chosen, key=lambda turn: turn[1:])], dtype=np.int64)
 
 
 def _answers(model: Any, x: np.ndarray, classes: tuple[str, ...]) -> list[Answer]:
