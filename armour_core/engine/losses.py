@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from armour_core import registry
@@ -11,10 +12,14 @@ from armour_core.goals import Goal
 from armour_core.protocols.backend import Array, Backend
 
 
-@functools.cache
 def named_loss(name: str) -> Any:
     """A registered loss in its default configuration."""
-    return registry.create("loss", name)
+    return _default(registry.load("loss", name))
+
+
+@functools.cache
+def _default(loss: Callable[[], Any]) -> Any:
+    return loss()
 
 
 def training_loss(backend: Backend, outputs: Array, kind: str, goal: Goal) -> Array:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from armour_core import registry
 from armour_core.errors import ContractError
+from armour_core.fields import KIND
 from armour_core.protocols.backend import Array
 
 
@@ -16,12 +19,16 @@ def describe(attack: Any) -> str:
 
 
 def identity(attack: Any) -> Any:
-    """What tells one attack from another in a key: its value, where it has one; else the object itself."""
+    """What tells one attack from another in a key: its value, where it has one, else the object itself; and the code
+    behind the plugins it names, which a notebook may register again.
+    """
     try:
         hash(attack)
     except TypeError:
         return _Same(attack)
-    return attack
+    fields = attrs.fields(type(attack)) if attrs.has(type(attack)) else ()
+    named = [(f.metadata[KIND], getattr(attack, f.name)) for f in fields if KIND in f.metadata]
+    return attack, tuple(registry.load(kind, name) for kind, name in named if name is not None)
 
 
 class _Same:

@@ -35,7 +35,6 @@ def test_everything_else_is_listed_beside_the_broken_ones_and_no_framework_is_im
     assert imported == ""
 
 
-@pytest.mark.xfail(strict=True, reason="backends do not yet name their capabilities as tags of their Spec")
 def test_a_listing_for_a_backend_leaves_out_what_it_cannot_run(installation):
     def listed(backend):
         return {one["name"] for one in installation.armour("list", "attack", "--backend", backend, "--json").json}

@@ -17,6 +17,7 @@ def armour_specs() -> list[Spec]:
             kind="backend",
             name=NAME,
             target="armour_backends.tensorflow.backend:backend_for",
+            tags={"autodiff"},
             extra="tensorflow",
             summary="TensorFlow: Keras 3 models, tf.Module, functions, SavedModels",
         )
@@ -30,8 +31,8 @@ def armour_infer_backend(net: Any) -> str | None:
         raise ConfigError(
             f"wrap: {type(net).__qualname__} is a model of tf_keras, Keras 2, which is not supported.\n"
             "  Convert it to Keras 3: save it with tf_keras as model.h5 or model.keras, then "
-            "keras.models.load_model(path) in Keras 3, "
-            "or rebuild it and copy the weights: new.set_weights(old.get_weights())."
+            "keras.models.load_model(path) in Keras 3, or rebuild it and copy the weights: "
+            "new.set_weights(old.get_weights())."
         )
     return NAME if _is_object(net) or _is_function(net) else None
 

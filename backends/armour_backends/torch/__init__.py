@@ -17,6 +17,7 @@ def armour_specs() -> list[Spec]:
             kind="backend",
             name=NAME,
             target="armour_backends.torch.backend:backend_for",
+            tags={"autodiff"},
             extra="torch",
             summary="PyTorch: modules, scripted and exported programs, Keras on torch",
         )

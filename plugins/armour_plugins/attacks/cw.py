@@ -13,7 +13,8 @@ class CW:
 
     Source: Carlini & Wagner, arXiv:1608.04644. c is searched per sample, a round each: times 10 until the first
     success, then by bisection; Adam and w begin anew in each. Distances are taken with the bounds scaled to [0, 1], so
-    that the paper's constants hold for any bounds. A sample whose objective stalls rests until the next round.
+    that the paper's constants hold for any bounds. A sample whose objective stalls rests until the next round. With a
+    confidence the books, which take any success, do not serve: the attack keeps its own best.
     """
 
     norm: str = norm_field("l2")
@@ -31,7 +32,8 @@ class CW:
         xp = p.xp
         const = xp.full((p.x.shape[0],), self.initial_const, dtype=p.x.dtype)
         zero, top = xp.zeros_like(const), xp.full_like(const, xp.inf)
-        return self._round(p, const, zero, top)
+        own = {"best": p.x, "size": top} if self.confidence else {}
+        return self._round(p, const, zero, top) | own
 
     def again(self, p, state, r, rng):
         """The next c: halfway below a success, above a failure, or ten times more where nothing has succeeded yet."""
@@ -41,7 +43,8 @@ class CW:
         low = xp.where(met, state["low"], xp.maximum(state["low"], const))
         bounded = xp.isfinite(high)
         middle = (low + xp.where(bounded, high, low)) / 2
-        return self._round(p, xp.where(bounded, middle, const * 10.0), low, high)
+        own = {key: state[key] for key in ("best", "size") if key in state}
+        return self._round(p, xp.where(bounded, middle, const * 10.0), low, high) | own
 
     def step(self, p, state, k, rng):
         """One step of Adam, down the objective."""
@@ -52,9 +55,10 @@ class CW:
         def hinge(logits):  # climbed
             return const * xp.minimum(p.goal.margin(logits), self.confidence)
 
-        value, g = p.grad(state["w"], hinge, via=lambda w: self._x(p, w))
+        value, g = p.grad(state["w"], hinge, via=lambda w: self._x(p, w), keep=not self.confidence)
         squash = xp.tanh(state["w"])
-        d = (self._x(p, state["w"]) - start) / (high - low)
+        x = self._x(p, state["w"])
+        d = (x - start) / (high - low)
         far = d * (1.0 - squash * squash)  # gradient of the squared distance: 2 d times dx'/dw, which is half of this
         g = far - g
         t = xp.astype(k, g.dtype) + 1.0
@@ -68,12 +72,17 @@ class CW:
             look = xp.remainder(k, every) == every - 1
             done = done | (look & (objective > 0.9999 * best))
             best = xp.where(look, objective, best)
-        met = state["met"] | (value >= const * self.confidence)
-        return state | {"w": state["w"] - step, "m": m, "v": v, "objective": best, "met": met, "done": done}
+        sure = value >= const * self.confidence
+        new = {"w": state["w"] - step, "m": m, "v": v, "objective": best, "met": state["met"] | sure, "done": done}
+        if self.confidence:
+            size = p.distance(x)
+            closer = sure & (size < state["size"])
+            new |= {"best": p.where(closer, x, state["best"]), "size": xp.where(closer, size, state["size"])}
+        return state | new
 
     def finish(self, p, state):
-        """Where w is."""
-        return self._x(p, state["w"])
+        """Where w is; with a confidence, the nearest point that had it, else the clean one."""
+        return state["best"] if self.confidence else self._x(p, state["w"])
 
     def _round(self, p, const, low, high):
         xp = p.xp
