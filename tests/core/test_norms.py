@@ -161,6 +161,12 @@ def test_l1_steepest_skips_elements_that_cannot_move():
     assert_array_equal(norms.bind("l1", numpy_space(), (0, 1)).steepest(g, x), [[0.0, 0.0, 1.0]])
 
 
+def test_l1_steepest_skips_elements_whose_room_is_rounding():
+    below = np.nextafter(np.float32(1), np.float32(0))
+    g, x = np.asarray([[3.0, 2.0]], np.float32), np.asarray([[below, 0.5]], np.float32)
+    assert_array_equal(norms.bind("l1", numpy_space(), (0, 1)).steepest(g, x), [[0.0, 1.0]])
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_samples_are_uniform_in_the_ball(name):
     """In d dimensions the d-th power of size / eps is uniform on [0, 1], for every norm."""
