@@ -116,13 +116,13 @@ def _outside(low: float, high: float, bounds: tuple[float, float], name: str, wh
         )
     if (lo, hi) == (0.0, 1.0) and low >= -1.001 and high <= 1.001:
         return (
-            f"{found}\n  It looks normalised to [-1, 1]. Pass raw inputs and let the wrapper normalise: "
-            "wrap(net, bounds=(0, 1), preprocessing=(0.5, 0.5)); or say wrap(net, bounds=(-1, 1))."
+            f"{found}\n  It looks normalised to [-1, 1]. Pass raw inputs and let the wrapper normalise: wrap(net, "
+            "bounds=(0, 1), preprocessing=(0.5, 0.5)); or say wrap(net, bounds=(-1, 1))."
         )
     if low < lo:
         return (
-            f"{found}\n  It looks normalised. Pass raw inputs and let the wrapper normalise: "
-            f"wrap(net, bounds={_pair(bounds)}, preprocessing=(mean, std))."
+            f"{found}\n  It looks normalised. Pass raw inputs and let the wrapper normalise: wrap(net, "
+            f"bounds={_pair(bounds)}, preprocessing=(mean, std))."
         )
     return (
         f"{found}\n  Scale the data, or give the range that the network takes: wrap(net, bounds=({low:.6g}, "

@@ -3,19 +3,16 @@
 import functools
 from collections.abc import Iterator
 from inspect import getattr_static
+from itertools import islice
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 _DEPTH = 3  # how far functions that call functions are followed
+_FEW = 100  # of a container's items: a data set in a global is not searched
 _EMPTY = CellType()
 _LIBRARIES = ("torch", "tensorflow", "keras", "tf_keras", "jax", "sklearn", "numpy", "scipy", "builtins")
 
-TAKES_ARRAYS = frozenset(
-    (
-        *("from_numpy", "as_tensor", "tensor", "FloatTensor", "convert_to_tensor", "constant", "numpy"),
-        *("predict", "predict_on_batch", "predict_proba", "decision_function"),
-    )
-)
+TAKES_ARRAYS = frozenset(("from_numpy", "numpy", "predict", "predict_on_batch", "predict_proba", "decision_function"))
 """Names whose use inside a function says that NumPy arrays go in or come out, whatever it computes with."""
 
 
@@ -45,11 +42,9 @@ def frameworks(function: object) -> frozenset[str]:
     for thing in (function, *captured(function)):
         if isinstance(thing, ModuleType):
             packages.add(thing.__name__)
-        elif isinstance(thing, type):
-            packages.add(thing.__module__)
         else:
             packages.add(getattr(thing, "__module__", None) or "")
-            packages.update(c.__module__ for c in type(thing).__mro__)
+            packages.update(c.__module__ for c in (thing if isinstance(thing, type) else type(thing)).__mro__)
     return frozenset(p.partition(".")[0] for p in packages if p)
 
 
@@ -64,7 +59,7 @@ def _codes(function: object) -> Iterator[CodeType]:
     if isinstance(function, functools.partial):
         yield from _codes(function.func)
     elif isinstance(function, MethodType):
-        yield function.__func__.__code__
+        yield from _codes(function.__func__)
     elif isinstance(function, FunctionType):
         yield function.__code__
     elif call := _method(function):
@@ -120,9 +115,9 @@ def _reached(thing: Any) -> Iterator[Any]:
         if hasattr(thing, "__wrapped__"):
             yield thing.__wrapped__
     elif isinstance(thing, list | tuple):
-        yield from thing
+        yield from thing[:_FEW]
     elif isinstance(thing, dict):
-        yield from thing.values()
+        yield from islice(thing.values(), _FEW)
     elif not isinstance(thing, type | ModuleType) and (call := _method(thing)):
         yield call
         yield from getattr(thing, "__dict__", {}).values()

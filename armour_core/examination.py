@@ -89,8 +89,7 @@ def judge(raw: np.ndarray, outputs: str, declared: bool, num_classes: int | None
     if in_range and sums:
         raise DataError(
             f"The network was wrapped with outputs='logits', but on {len(values)} rows its outputs lie in [0, 1] and "
-            "sum to 1: "
-            "they are probabilities.\n"
+            "sum to 1: they are probabilities.\n"
             "  Say so: wrap(net, outputs='probabilities'); or better give the logits, by leaving the last softmax out: "
             "a saturated softmax hides gradients from attacks."
         )
@@ -103,8 +102,8 @@ def _labels(raw: np.ndarray, num_classes: int | None) -> Verdict:
     values = raw.reshape(-1)
     if np.any(values != np.floor(values)) or values.min() < 0:
         raise DataError(
-            f"outputs='labels', but the network returns {values.min():g} to {values.max():g}: class numbers 0, 1, "
-            "... are wanted.\n"
+            f"outputs='labels', but the network returns {values.min():g} to {values.max():g}: class numbers 0, 1, ... "
+            "are wanted.\n"
             "  For scores say outputs='logits', 'probabilities' or 'scores'."
         )
     if num_classes is not None and values.max() >= num_classes:
@@ -119,8 +118,7 @@ def _agreed(said: int | None, found: int | None, shape: tuple[int, ...]) -> int 
     if said is not None and found is not None and said != found:
         raise ConfigError(
             f"num_classes={said}, but the network's outputs have shape {shape}: {found} classes. Leave num_classes "
-            "out, or choose "
-            "the right output: wrap(net, output=...)."
+            "out, or choose the right output: wrap(net, output=...)."
         )
     return found if said is None else said
 
@@ -132,8 +130,7 @@ def _check_finite(raw: np.ndarray) -> None:
     raise DataError(
         f"The network's outputs are not finite: {len(rows)} of {len(raw)} rows, row {rows[0]} the first.\n"
         "  The input is finite, so look at the weights (NaN after a diverged training?), at the preprocessing, or at "
-        "overflow in "
-        "half precision."
+        "overflow in half precision."
     )
 
 
@@ -141,14 +138,6 @@ def _not_probabilities(values: np.ndarray, why: str) -> str:
     total = values.sum(axis=1)
     return (
         f"The network was wrapped with outputs='probabilities', but {why}: values from {values.min():.4g} to "
-        f"{values.max():.4g}, "
-        f"row sums from {total.min():.4g} to {total.max():.4g}.\n"
+        f"{values.max():.4g}, row sums from {total.min():.4g} to {total.max():.4g}.\n"
         "  Unnormalised outputs are outputs='logits'; independent ones (several labels at once) are outputs='scores'."
     )
-
-
-def differ(a: np.ndarray, b: np.ndarray, half: bool) -> bool:
-    """Whether two outputs for the same rows differ by more than other kernels' rounding."""
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    scale = max(1e-3, float(np.max(abs(a), initial=0.0)))
-    return bool(np.max(abs(a - b), initial=0.0) > (5e-2 if half else 1e-3) * scale)

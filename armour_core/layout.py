@@ -23,8 +23,8 @@ def channel_axis(
     if said is not None:
         if not -rank < said < rank or said == 0:
             raise ConfigError(
-                f"channel_axis={said}, but x has shape {shape}: expected 1 to {rank - 1} (0 is the sample axis), "
-                f"or -1 to {1 - rank}."
+                f"channel_axis={said}, but x has shape {shape}: expected 1 to {rank - 1} (0 is the sample axis), or "
+                f"-1 to {1 - rank}."
             )
         return said % rank, None
     if rank < 4 or layout == "vector":
@@ -107,10 +107,9 @@ class Preprocessing:
             if others := [i for i in (1, len(shape) - 1) if shape[i] == value.size]:
                 raise DataError(
                     f"preprocessing has {value.size} channels, but x has shape {shape}: {shape[wanted[0]]} on its "
-                    "channel axis "
-                    f"{wanted[0]}.\n  They lie on axis {others[0]}: move them there, numpy.moveaxis(x, {others[0]}, "
-                    f"{wanted[0]}); "
-                    f"or, if that is how the network takes them, wrap(net, channel_axis={others[0]})."
+                    f"channel axis {wanted[0]}.\n  They lie on axis {others[0]}: move them there, numpy.moveaxis(x, "
+                    f"{others[0]}, {wanted[0]}); or, if that is how the network takes them, wrap(net, "
+                    f"channel_axis={others[0]})."
                 )
         raise ConfigError(
             f"wrap: preprocessing: {name} has shape {value.shape}, which fits no channel axis of x {shape}"

@@ -10,14 +10,14 @@ import numpy as np
 
 from armour_core import registry
 from armour_core.admission import admit, dtype_name, one_line
-from armour_core.errors import ArmourError, ConfigError, DataError
-from armour_core.examination import ROWS, check_shape, differ, judge
+from armour_core.behaviour import repeated, unsloped
+from armour_core.errors import ArmourError, ConfigError
+from armour_core.examination import ROWS, check_shape, judge
 from armour_core.functional import span
 from armour_core.layout import LAYOUTS
 from armour_core.network import Network, refusal
 from armour_core.protocols.backend import Array
 from armour_core.protocols.model import OUTPUTS, Net
-from armour_core.watch import Watched
 
 
 @runtime_checkable
@@ -137,6 +137,7 @@ class WrappedModel:
         self._declared = bool(outputs or net.outputs)
         self._given = "float32"  # name of the dtype that a function was last given
         self._eager: str | None = None  # why this forward cannot be traced
+        self._flat: str | None = None  # why nothing can be differentiated through it
         self._examined: dict[tuple[int, ...], tuple[str, ...]] = {}
 
     def __repr__(self) -> str:
@@ -172,11 +173,12 @@ class WrappedModel:
     @property
     def capabilities(self) -> frozenset[str]:
         """What algorithms may ask for: gradients, scores, labels, and what else the backend offers."""
+        found = self.net.capabilities if self._flat is None else self.net.capabilities - {"autodiff"}
         if self.outputs == "labels":
-            return (self.net.capabilities | {"labels"}) - {"scores", "autodiff"}
+            return (found | {"labels"}) - {"scores", "autodiff"}
         if self.outputs == "loss" or (self.outputs == "scores" and self._examined and self.num_classes is None):
-            return self.net.capabilities - {"labels"}
-        return self.net.capabilities
+            return found - {"labels"}
+        return found
 
     # ---- computing
 
@@ -254,12 +256,11 @@ class WrappedModel:
             raw = outputs
         else:
             raw = self._asked(x)
-        seen = self.backend.to_numpy(raw)
-        verdict = judge(seen, self.outputs, self._declared, self.num_classes)
+        verdict = judge(self.backend.to_numpy(raw), self.outputs, self._declared, self.num_classes)
         self.outputs, self.num_classes = verdict.outputs, verdict.num_classes
         if not self.net.local:
             return [*verdict.notes]
-        return [*verdict.notes, *self._repeat(x, seen), *self._trace(x)]
+        return [*verdict.notes, *repeated(self._network, x, raw, self.bounds), *self._slope(x), *self._trace(x)]
 
     def _asked(self, x: Array) -> Array:
         """Raw outputs for x; DataError when the network does not take it."""
@@ -276,34 +277,11 @@ class WrappedModel:
                 raise
             raise refusal(x, error, cause) from error
 
-    def _repeat(self, x: Array, seen: np.ndarray) -> list[str]:
-        """Are equal calls equal, and rows independent of their company?"""
-        network, host, half = self._network, self.backend.to_numpy, self._network.dtype == "float16"
-        if network.randomized or differ(seen, host(network.raw(x)), half):
-            network.randomized = True
-            return [
-                f"{self.name} is random in evaluation mode: two equal calls differ. Average over draws (EOT) to "
-                "attack it"
-            ]
-        lo, hi = self.bounds
-        other = x[:1, ...] if len(seen) > 1 else self.backend.xp.concat([x, lo + hi - x], axis=0)  # fewer rows, or more
-        try:
-            again = host(network.raw(other))[:1]
-        except Exception as error:
-            raise DataError(
-                f"The network takes a batch of {len(seen)}, but not one of {other.shape[0]}. It says: "
-                f"{one_line(error)}\n"
-                "  Batches of any size are wanted: build or export it with a dynamic batch size."
-            ) from error
-        if not differ(seen[:1], again, half):
+    def _slope(self, x: Array) -> list[str]:
+        if self._examined or "autodiff" not in self.capabilities:
             return []
-        names = self.net.couples() if isinstance(self.net, Watched) else ()
-        suspects = f" (look at {', '.join(names[:3])})" if names else ""
-        return [
-            f"{self.name} mixes the rows of a batch in evaluation mode{suspects}: a row's outputs depend on its "
-            "company, "
-            "so results depend on batch_size"
-        ]
+        self._flat, notes = unsloped(self._network, x)
+        return notes
 
     def _trace(self, x: Array) -> list[str]:
         if self._eager is None and isinstance(self.net, Traced):
@@ -372,8 +350,7 @@ def _unknown(net: Any) -> str:
     if callable(net):
         return (
             f"wrap: which framework's tensors does this {_kind(net)} take? Say so: wrap(net, backend='numpy'), "
-            "'torch' or "
-            f"'tensorflow'. Installed backends: {backends}."
+            f"'torch' or 'tensorflow'. Installed backends: {backends}."
         )
     return (
         f"wrap: no installed backend knows a {_kind(net)}, and it is not callable. Pass a network, an estimator or a "

@@ -166,8 +166,7 @@ def pick(y: Any, output: str | int | None, backend: Backend) -> Array:
     raise DataError(
         f"The network returns a {kind}, in which there is no tensor of {backend.name}.\n"
         "  Choose or convert what it returns: wrap(net, output=...), wrap(net, forward=lambda net, x: ...); or name "
-        "the "
-        "framework of a function's tensors: wrap(net, backend='numpy')."
+        "the framework of a function's tensors: wrap(net, backend='numpy')."
     )
 
 

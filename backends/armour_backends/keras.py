@@ -16,6 +16,11 @@ def dtype_of(net: Any) -> str:
     return str(getattr(net, "variable_dtype", None) or "float32")
 
 
+def computes_in(net: Any) -> str:
+    """The dtype of the computation, which a mixed policy makes another one than the weights'."""
+    return str(getattr(net, "compute_dtype", None) or "float32")
+
+
 def layers(net: Any) -> Iterator[Any]:
     """The model and all layers inside it, outermost first."""
     yield from net._flatten_layers()
@@ -60,8 +65,7 @@ def why_moved() -> str:
     """The likely reason, for a warning."""
     return (
         "A layer is called with training=True whatever is asked: take that argument out of the model's call, or its "
-        "outputs "
-        "in evaluation depend on the rest of the batch."
+        "outputs in evaluation depend on the rest of the batch."
     )
 
 
@@ -126,7 +130,7 @@ def call_of(net: Any, forward: Callable[..., Any] | None, name: str | None) -> C
     names = [tensor.name for tensor in (inputs if isinstance(inputs, list | tuple) else [inputs])]
     if names != [name]:
         raise ConfigError(
-            f"wrap(input={name!r}): {net.name} takes the inputs {', '.join(names)}. Fix the others: "
-            "wrap(net, forward=lambda net, x: net([x, other], training=False))."
+            f"wrap(input={name!r}): {net.name} takes the inputs {', '.join(names)}. Fix the others: wrap(net, "
+            "forward=lambda net, x: net([x, other], training=False))."
         )
     return lambda x: net(x, training=False)

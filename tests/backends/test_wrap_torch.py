@@ -473,6 +473,28 @@ def test_a_call_keeps_the_callers_graph():
     assert not model.admit(x).requires_grad
 
 
+def test_a_network_that_detaches_or_has_no_gradient_is_noticed():
+    class Rounds(nn.Module):
+        def forward(self, x):
+            return (x * 4).round().flatten(1)
+
+    class Refuses(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.flatten(1)
+
+    for net, said in [
+        (Rounds(), "no gradient of Rounds reaches the input"),
+        (lambda x: torch.tensor(x.tolist()).flatten(1), "no gradient of <lambda> reaches the input"),
+    ]:
+        model = armour.wrap(net)
+        assert any(note.startswith(said) for note in model.examine(model.admit(X)))
+        assert "autodiff" in model.capabilities
+    refuses = armour.wrap(lambda x: Refuses.apply(x))
+    assert any("gives no gradients: NotImplementedError" in note for note in refuses.examine(refuses.admit(X)))
+    assert "autodiff" not in refuses.capabilities
+
+
 # ---- dtype, device, layout, outputs
 
 

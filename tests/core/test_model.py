@@ -37,7 +37,7 @@ class LocalNet:
 
     native = name = "LocalNet"
     dtype = "float32"
-    capabilities = frozenset({"autodiff", "scores", "labels"})
+    capabilities = frozenset({"scores", "labels"})
     local = True
     outputs = num_classes = channel_axis = None
     notes = ()
@@ -628,6 +628,16 @@ def test_a_random_network_has_a_stream_of_its_own_and_leaves_the_callers():
     assert random.getstate() == before[0]
     np.testing.assert_array_equal(np.random.get_state()[1], before[1])
     assert np.random.get_state()[2] == before[2]
+
+
+def test_gradients_that_are_promised_and_not_there_are_noticed():
+    class Promising(LocalNet):
+        capabilities = frozenset({"autodiff", "scores", "labels"})
+
+    model = WrappedModel(Promising())
+    notes = model.examine(model.admit(IMAGES))
+    assert any(note.startswith("LocalNet gives no gradients: MissingCapability") for note in notes)
+    assert model.capabilities == {"scores", "labels"}
 
 
 def test_an_untraceable_network_is_run_eagerly_and_says_so_once():

@@ -125,8 +125,8 @@ def _estimator(net: Any, backend: NumpyBackend, asked: str | None) -> NumpyNet:
         return NumpyNet(net, backend, _predicted(net, classes), outputs="labels", labels_only=True, **common)
     offers = [m for m in ("predict_proba", "decision_function", "predict") if hasattr(net, m)]
     raise ConfigError(
-        f"wrap(outputs={asked!r}): {type(net).__name__} offers {', '.join(offers)}. Leave outputs out to get the "
-        "best of these."
+        f"wrap(outputs={asked!r}): {type(net).__name__} offers {', '.join(offers)}. Leave outputs out to get the best "
+        "of these."
     )
 
 
@@ -169,9 +169,8 @@ def _decision(net: Any, count: int) -> Callable[[np.ndarray], np.ndarray]:
             return np.stack([np.zeros_like(scores), scores], axis=1)
         if scores.shape[1] != count:
             raise ConfigError(
-                f"wrap: decision_function of {type(net).__name__} gives {scores.shape[1]} columns for {count} "
-                "classes (one "
-                "against one). Set decision_function_shape='ovr', or use wrap(net, outputs='labels')."
+                f"wrap: decision_function of {type(net).__name__} gives {scores.shape[1]} columns for {count} classes "
+                "(one against one). Set decision_function_shape='ovr', or use wrap(net, outputs='labels')."
             )
         return scores
 

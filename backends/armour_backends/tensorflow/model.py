@@ -31,8 +31,8 @@ def net_of(net: Any, device: str, options: Mapping[str, Any]) -> "TensorFlowNet"
         dtype = _signature_dtype(net)
         return TensorFlowNet(net, (lambda x: net(**{name: x})) if name else net, device, _variables(net), dtype)
     raise ConfigError(
-        f"wrap: a {type(net).__module__}.{type(net).__qualname__} is not callable. Say how it is called: "
-        "wrap(net, forward=lambda net, x: ...)."
+        f"wrap: a {type(net).__module__}.{type(net).__qualname__} is not callable. Say how it is called: wrap(net, "
+        "forward=lambda net, x: ...)."
     )
 
 
@@ -140,6 +140,7 @@ class KerasNet(TensorFlowNet):
         variables = [v.value for v in native.variables]
         super().__init__(native, call, device, variables, keras.dtype_of(native))
         self.channel_axis = keras.channel_axis(native)
+        self.computes_in = keras.computes_in(native)
 
     def buffers(self) -> Mapping[str, np.ndarray]:
         """Averages and counters."""
@@ -182,8 +183,8 @@ def _saved(net: Any, device: str, name: str | None) -> TensorFlowNet:
         if not callable(net):
             raise ConfigError(
                 "wrap: this SavedModel has no signatures and is not callable. Export it with "
-                "keras.Model.export(path), or "
-                "tf.saved_model.save(module, path, signatures=module.__call__.get_concrete_function(...))."
+                "keras.Model.export(path), or tf.saved_model.save(module, path, "
+                "signatures=module.__call__.get_concrete_function(...))."
             )
         return TensorFlowNet(net, net, device, _variables(net))
     which = "serving_default" if "serving_default" in net.signatures else sorted(net.signatures)[0]
@@ -191,9 +192,9 @@ def _saved(net: Any, device: str, name: str | None) -> TensorFlowNet:
     inputs = signature.structured_input_signature[1]
     if name is None and len(inputs) != 1:
         raise ConfigError(
-            f"wrap: the signature {which!r} of this SavedModel has {len(inputs)} inputs: "
-            f"{', '.join(sorted(inputs))}. Say which one x "
-            "is: wrap(net, input=...); or fix the others: wrap(net, forward=lambda net, x: net.signatures[...](...))."
+            f"wrap: the signature {which!r} of this SavedModel has {len(inputs)} inputs: {', '.join(sorted(inputs))}. "
+            "Say which one x is: wrap(net, input=...); or fix the others: wrap(net, forward=lambda net, x: "
+            "net.signatures[...](...))."
         )
     if name is not None and name not in inputs:
         raise ConfigError(f"wrap(input={name!r}): the signature {which!r} has the inputs {', '.join(sorted(inputs))}.")
@@ -245,8 +246,7 @@ def _backend(device: str, variables: Sequence[Any], name: str) -> TensorFlowBack
     if asked.device != here.device:
         raise ConfigError(
             f"wrap(device={device!r}): the variables of {name} are on {here.device}, and wrap never moves a network. "
-            "Build or load it "
-            f"under tf.device({device!r}), or leave device out to compute on {here.device}."
+            f"Build or load it under tf.device({device!r}), or leave device out to compute on {here.device}."
         )
     return asked
 

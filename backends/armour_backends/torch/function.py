@@ -36,8 +36,7 @@ class FunctionNet:
         self.backend = backend_of(device, tensors, self.name)
         self.notes = tuple(
             f"{kind_of(net)}, which {self.name} uses, is in training mode, and a function is run as it is: call "
-            ".eval() "
-            "first, or wrap the network itself"
+            ".eval() first, or wrap the network itself"
             for net in nets
             if any(getattr(module, "training", False) for module in net.modules())
         )

@@ -17,6 +17,7 @@ class KerasNet(TorchNet):
 
     def __init__(self, native: Any, device: str, forward: Any = None, name: str | None = None) -> None:
         super().__init__(native, device, keras.call_of(native, forward, name))
+        self.computes_in = keras.computes_in(native)
         if device == "auto" and not native.built:
             self.backend = backend_for("auto")  # where Keras will build it
 

@@ -108,8 +108,7 @@ class TorchNet:
         if isinstance(self.module, torch.fx.GraphModule):
             raise DataError(
                 f"{self.name} updates {names[0]} in evaluation mode: its graph was made from a network in training "
-                "mode, "
-                "which it keeps.\n  Call net.eval() on the network, and export or trace it again."
+                "mode, which it keeps.\n  Call net.eval() on the network, and export or trace it again."
             )
         return "A layer runs in training mode whatever is asked; its outputs may depend on the rest of the batch."
 
@@ -155,8 +154,7 @@ class ExportedNet(TorchNet):
         if self._fixed is not None and x.shape[0] != self._fixed:
             raise DataError(
                 f"The program was exported for batches of exactly {self._fixed}; here are {x.shape[0]} rows, and "
-                "batches "
-                "of any size are wanted.\n  Export it again: torch.export.export(net, (x,), "
+                "batches of any size are wanted.\n  Export it again: torch.export.export(net, (x,), "
                 "dynamic_shapes=({0: torch.export.Dim.AUTO},)), with an x of two rows or more."
             )
         return super().forward(x)
@@ -180,9 +178,8 @@ def backend_of(device: str, tensors: Sequence[torch.Tensor], name: str) -> Torch
     """The backend where the network is; a network is never moved."""
     if any(tensor.is_meta for tensor in tensors):
         raise ConfigError(
-            f"wrap: {name} is on the meta device, without values. Load its weights first: "
-            "net.to_empty(device='cpu'), then "
-            "net.load_state_dict(...)."
+            f"wrap: {name} is on the meta device, without values. Load its weights first: net.to_empty(device='cpu'), "
+            "then net.load_state_dict(...)."
         )
     if not tensors:
         return backend_for("cpu" if device == "auto" else device)
@@ -191,8 +188,7 @@ def backend_of(device: str, tensors: Sequence[torch.Tensor], name: str) -> Torch
         return own
     raise ConfigError(
         f"wrap(device={device!r}): {name} is on {own.device}, and wrap never moves a network. Move it, "
-        f"net.to({device!r}), or "
-        f"leave device out to compute on {own.device}."
+        f"net.to({device!r}), or leave device out to compute on {own.device}."
     )
 
 
@@ -240,8 +236,7 @@ def _traced_in_training(net: Any) -> tuple[str, ...]:
             layer = node.kind().removeprefix("aten::")
             return (
                 f"{kind_of(net)} was traced in training mode ({layer}), and a trace stays as it was traced: call "
-                "net.eval() "
-                "and trace it again",
+                "net.eval() and trace it again",
             )
     return ()
 
