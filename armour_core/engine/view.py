@@ -37,7 +37,8 @@ class View:
         self.constraints = frame.constraints
         self.eps: Array = rows.get("eps", shared.get("eps"))
         self.enough: Array = rows.get("enough")
-        self.norm = norms.bind(frame.norm, self.xp, frame.bounds, self.mask)
+        seen = not self.backend.static_shapes and self.backend.device == "cpu"  # looking costs nothing there
+        self.norm = norms.bind(frame.norm, self.xp, frame.bounds, self.mask, self._settled if seen else None)
         self.goal: Goal = KINDS[frame.goal](rows["labels"], self.xp)
         self.books = books
         self._frame, self._send = frame, send
@@ -186,6 +187,9 @@ class View:
         return behind
 
     # ---- within
+    def _settled(self, moving: Array) -> bool:
+        return not bool(self.xp.any(moving))
+
     def _behind(self, points: Array) -> tuple[Array, int]:
         """Points as the model sees them, and how many of them there are for each: (M, ...) -> (M draws, ...)."""
         rank, draws = self.x.ndim, 1
