@@ -6,6 +6,7 @@ from typing import Any
 
 from armour_core.results import Result
 from armour_core.testing.bench import Bench
+from armour_core.testing.guards import Referee
 from armour_core.testing.verdicts import expect
 
 _ASK = "Ask through p (query, margin, success, grad, jacobian), never p.model: what is asked otherwise is not counted."
@@ -46,9 +47,10 @@ def keeps_budget(bench: Bench) -> None:
 def _refereed(bench: Bench, local: bool, **options: Any) -> tuple[Result, int]:
     """A run on an eager model, and the rows that the model itself counted."""
     gradients = "autodiff" in bench.spec.needs
-    model = bench.model(bench.eager, local=local, gradients=gradients)
+    referee = Referee(bench.backend)
+    model = bench.model(referee, local=local, gradients=gradients)
     if local:
         model.examine(model.admit(bench.data.x))  # looking at a new model is not the attack's asking
-        model.net.rows = 0
+        referee.rows = 0
     result = bench.run(model, **options)
-    return result, model.net.rows
+    return result, referee.rows

@@ -21,7 +21,7 @@ from armour_core.testing.guards import Eager, generators
 from armour_core.testing.reference import Setup
 from armour_core.testing.verdicts import Broken, NotJudged, expect
 
-_MOST = {"quick": {"steps": 8, "rounds": 2}, "full": {"steps": 20, "rounds": 3}}
+MOST = {"quick": {"steps": 6, "rounds": 2}, "full": {"steps": 20, "rounds": 3}}
 """What is asked of an attack at most, unless the caller says otherwise: the promises do not depend on it."""
 
 _OF_CHECK = (
@@ -65,12 +65,13 @@ class Bench:
         setup: Setup,
         level: str = "quick",
         settings: Mapping[str, Any] | None = None,
+        most: Mapping[str, int] | None = None,
     ) -> None:
-        """settings: of the attack, in place of those that the level chooses."""
+        """settings: of the attack, in place of those that the level chooses; most: what is asked of it at most."""
         self.spec, self.backend, self.setup, self.level = spec, backend, setup, level
         self.eager: Any = Eager(backend)
         self.data = setup.data
-        self._settings = dict(settings or {})
+        self._settings, self._most = dict(settings or {}), dict(most or MOST[level])
 
     # ---- what it is about
 
@@ -82,15 +83,10 @@ class Bench:
     def made(self) -> Any:
         """The attack, made anew."""
         attack = registry.create(self.spec.kind, self.spec.id, **{"norm": self.setup.norm, **self._settings})
-        for key, most in _MOST[self.level].items():
+        for key, most in self._most.items():
             if key not in self._settings and attrs.has(type(attack)):
-                attack = _at_most(attack, key, min(most, 3) if self.slow else most)
+                attack = _at_most(attack, key, most)
         return attack
-
-    @property
-    def slow(self) -> bool:
-        """Whether gradients here are differences, each of which costs as much as a step elsewhere."""
-        return self.backend.name == "strict"
 
     @functools.cached_property
     def dtype(self) -> str:

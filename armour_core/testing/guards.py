@@ -43,6 +43,61 @@ class Eager:
         return run
 
 
+class Referee(Eager):
+    """An eager backend that is told of every row that a reference model computes.
+
+    A gradient counts as the one forward pass that it is, also where a backend takes it from differences.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        super().__init__(backend)
+        self.rows = 0  #: computed so far
+
+    def saw(self, rows: int) -> None:
+        """The model computes these rows."""
+        self.rows += rows
+
+    def value_and_grad(self, f: Callable[..., Any]) -> Callable[[Array], Any]:
+        """The backend's; of its calls of `f` the first counts."""
+
+        def run(x: Array) -> Any:
+            once = _Once(self, f)
+            result = self._backend.value_and_grad(once)(x)
+            self.rows = once.after
+            return result
+
+        return run
+
+    def vjp(self, f: Callable[[Array], Array], x: Array) -> tuple[Array, Callable[[Array], Array]]:
+        """The backend's; pulling back counts as no forward pass."""
+        once = _Once(self, f)
+        y, pull = self._backend.vjp(once, x)
+        self.rows = once.after
+
+        def back(cotangent: Array) -> Array:
+            before = self.rows
+            gradient = pull(cotangent)
+            self.rows = before
+            return gradient
+
+        return y, back
+
+
+class _Once:
+    """A function that notes the referee's count after its first call."""
+
+    def __init__(self, referee: Referee, f: Callable[..., Any]) -> None:
+        self._referee, self._f = referee, f
+        self.after = referee.rows
+        self._called = False
+
+    def __call__(self, x: Array) -> Any:
+        result = self._f(x)
+        if not self._called:
+            self._called, self.after = True, self._referee.rows
+        return result
+
+
 @define(eq=False, slots=False, init=False)
 class Watched:
     """An attack whose own functions run within a context; the engine's work between them does not."""
@@ -122,7 +177,7 @@ class NoTransfers:
 
 def generators() -> dict[str, Any]:
     """The state of each global generator of the frameworks that are imported."""
-    kind, keys, *rest = np.random.get_state(legacy=True)  # type: ignore[misc]
+    kind, keys, *rest = np.random.get_state(legacy=True)
     found: dict[str, Any] = {"random": random.getstate(), "numpy.random": (kind, bytes(keys), *rest)}  # type: ignore[arg-type]
     if (torch := sys.modules.get("torch")) is not None:
         found["torch"] = bytes(torch.get_rng_state().numpy())

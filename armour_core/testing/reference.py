@@ -52,7 +52,7 @@ class Setup:
         return _data(self.shape, self.rows, self.bounds)
 
     def model(self, backend: Backend, dtype: str = "float64", *, local: bool = True, gradients: bool = True) -> Any:
-        """The reference model, wrapped; its `net` counts the rows it computes."""
+        """The reference model, wrapped. A backend with `saw` is told of each row that it computes."""
         net = ReferenceNet(self, backend, dtype, local, gradients)
         return WrappedModel(net, bounds=self.bounds, channel_axis=self.channel_axis, outputs="logits")
 
@@ -86,11 +86,12 @@ class ReferenceNet:
         offers = {"labels", "scores"} | (backend.capabilities & {"autodiff"} if gradients else set())
         self.capabilities = frozenset(offers)
         self.weights = {key: backend.asarray(w, dtype) for key, w in _weights(setup.shape, setup.bounds).items()}
-        self.rows = 0  #: computed so far, where nothing is compiled
+        self._saw = getattr(backend, "saw", None)
 
     def forward(self, x: Array) -> Array:
         """(N, ...) -> logits (N, C)."""
-        self.rows += int(x.shape[0])
+        if self._saw is not None:
+            self._saw(int(x.shape[0]))
         return _forward(self.backend.xp, self.weights, x, self.channel_axis)
 
     def evaluation(self) -> contextlib.AbstractContextManager[list[str]]:

@@ -42,6 +42,8 @@ class StrictBackend:
 
     def asarray(self, x: Any, dtype: Any = None) -> Array:
         """From NumPy, native, list or number."""
+        if isinstance(x, np.ndarray | np.generic):
+            x = np.asarray(x, dtype=x.dtype.newbyteorder("="))
         return self.xp.asarray(x, dtype=getattr(self.xp, dtype) if isinstance(dtype, str) else dtype)
 
     def to_numpy(self, x: Array) -> np.ndarray:
