@@ -95,9 +95,10 @@ class NumpyBackend:
 
     def cross_entropy(self, logits: Array, labels: Array) -> Array:
         """(N, C), int (N,) -> (N,): the log of the summed exponentials less the label's logit."""
-        top = np.max(logits, axis=-1, keepdims=True)
-        total = np.log(np.sum(np.exp(logits - top), axis=-1)) + top[..., 0]
-        return total - np.take_along_axis(logits, np.asarray(labels)[:, None], -1)[:, 0]
+        wide = logits.astype(np.result_type(logits, np.float32), copy=False)  # float16 has no digits to spare
+        wide = wide - np.max(wide, axis=-1, keepdims=True)
+        own = np.take_along_axis(wide, np.asarray(labels)[:, None], -1)[:, 0]
+        return (np.log(np.sum(np.exp(wide), axis=-1)) - own).astype(logits.dtype)
 
     def synchronize(self) -> None:
         """Nothing runs behind our back."""

@@ -99,13 +99,20 @@ class TensorFlowBackend:
         """The root generator for a seed."""
         return root(self, seed)
 
-    # what the generator is made of
-    mix = staticmethod(mix)
-    unit = staticmethod(unit)
+    def mix(self, bits: Array) -> Array:
+        """The lowbias32 finaliser."""
+        with tf.device(self._device):
+            return mix(bits)
+
+    def unit(self, rows: Any, elements: Any) -> Array:
+        """What `rng.uniform` is made of."""
+        with tf.device(self._device):
+            return unit(rows, elements)
 
     def stop_gradient(self, x: Array) -> Array:
         """`x`, as a constant."""
-        return tf.stop_gradient(x)
+        with tf.device(self._device):
+            return tf.stop_gradient(x)
 
     def value_and_grad(
         self, f: Callable[[Array], tuple[Array, Any]]
@@ -126,24 +133,27 @@ class TensorFlowBackend:
     def vjp(self, f: Callable[[Array], Array], x: Array) -> tuple[Array, Callable[[Array], Array]]:
         """The tape lives as long as `pull` does."""
         _check_floating(x)
-        with tf.device(self._device), tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-            tape.watch(x)
-            y = f(x)
+        with tf.device(self._device):
+            with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+                tape.watch(x)
+                y = f(x)
+            constant = tf.stop_gradient(y)
 
         def pull(cotangent: Array) -> Array:
             with tf.device(self._device):
                 return _gradient(tape, y, x, cotangent)
 
-        return tf.stop_gradient(y), pull
+        return constant, pull
 
     def compile(self, f: Callable[..., Any], model: Any = None) -> Callable[..., Any]:
         """One graph per shapes. Without autograph: it hides exceptions, and neutral code has no need of it."""
+        graph = tf.function(f, autograph=False)
 
         def run(*args: Any) -> Any:
-            with tf.device(self._device):
-                return f(*args)
+            with tf.device(self._device):  # places the operations traced within, and what comes out
+                return graph(*args)
 
-        return tf.function(run, autograph=False)
+        return run
 
     def iterate(self, step: Callable[..., Any], model: Any = None) -> Callable[..., dict[str, Array]]:
         """The whole loop is one graph: `first` and `n` are tensors in it, so that other numbers do not retrace."""
@@ -157,7 +167,8 @@ class TensorFlowBackend:
                 graphs[names] = self._loop(step, names)
             with tf.device("/CPU:0"):
                 span = tf.constant((first, first + n), tf.int32)
-            values = graphs[names]([*carry.values()], [*rows.values()], [*shared.values()], span)
+            with tf.device(self._device):
+                values = graphs[names]([*carry.values()], [*rows.values()], [*shared.values()], span)
             return dict(zip(names[0], values))
 
         return run
@@ -176,15 +187,14 @@ class TensorFlowBackend:
                     )
                 return (k + 1, *(new[name] for name in ours))
 
-            with tf.device(self._device):
-                _, *values = tf.while_loop(
-                    lambda k, *_: k < span[1],
-                    body,
-                    (span[0], *carry),
-                    shape_invariants=(tf.TensorShape(()), *(value.shape for value in carry)),
-                    parallel_iterations=1,
-                    maximum_iterations=span[1] - span[0],
-                )
+            _, *values = tf.while_loop(
+                lambda k, *_: k < span[1],
+                body,
+                (span[0], *carry),
+                shape_invariants=(tf.TensorShape(()), *(value.shape for value in carry)),
+                parallel_iterations=1,
+                maximum_iterations=span[1] - span[0],
+            )
             return values
 
         return tf.function(loop, autograph=False)
