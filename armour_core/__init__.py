@@ -50,7 +50,7 @@ _HOME = {
 }  # fmt: skip
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
-__all__ = [*_MODULE, "__version__"]  # noqa: PLE0604
+__all__ = [*_MODULE, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

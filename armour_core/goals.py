@@ -1,4 +1,4 @@
-"""What an attack is after. A goal is met exactly where the predicted class says so, and its margin is positive exactly there."""
+"""What an attack is after. A goal is met where the predicted class says so; its margin is positive just there."""
 
 from __future__ import annotations
 
@@ -59,4 +59,4 @@ class Targeted:
 
 
 Goal = Untargeted | Targeted
-KINDS = {"untargeted": Untargeted, "targeted": Targeted}
+KINDS: dict[str, type[Untargeted] | type[Targeted]] = {"untargeted": Untargeted, "targeted": Targeted}

@@ -71,7 +71,7 @@ class _Bound:
 class Linf(_Bound):
     """The largest change of any element."""
 
-    name = "linf"
+    name: ClassVar[str] = "linf"
 
     def size(self, d: Array) -> Array:
         return self.xp.max(flat(self.xp, self.xp.abs(d)), axis=1)
@@ -98,7 +98,7 @@ class Linf(_Bound):
 class L2(_Bound):
     """The Euclidean length of the change."""
 
-    name = "l2"
+    name: ClassVar[str] = "l2"
 
     def size(self, d: Array) -> Array:
         # Scaled by the largest element first: squares neither overflow nor vanish.
@@ -175,7 +175,7 @@ class L2(_Bound):
 class L1(_Bound):
     """The sum of all changes."""
 
-    name = "l1"
+    name: ClassVar[str] = "l1"
 
     def size(self, d: Array) -> Array:
         return row_sum(self.xp, self.xp.abs(d))
@@ -271,7 +271,7 @@ class L1(_Bound):
 class L0(_Bound):
     """The number of changed elements. eps is a count."""
 
-    name = "l0"
+    name: ClassVar[str] = "l0"
 
     def size(self, d: Array) -> Array:
         return row_sum(self.xp, self.xp.astype(d != 0, d.dtype))
@@ -308,11 +308,15 @@ class L0(_Bound):
         return xp.where((rank < xp.floor(eps)) & (worth > 0), d, xp.zeros_like(d))
 
 
-NORMS: dict[str, type[Linf] | type[L2] | type[L1] | type[L0]] = {"linf": Linf, "l2": L2, "l1": L1, "l0": L0}
+NORMS: dict[str, Callable[..., Norm]] = {"linf": Linf, "l2": L2, "l1": L1, "l0": L0}
 
 
 def bind(
-    name: str, xp: Any, bounds: tuple[float, float], mask: Array | None = None, settled: Callable[[Array], bool] | None = None
+    name: str,
+    xp: Any,
+    bounds: tuple[float, float],
+    mask: Array | None = None,
+    settled: Callable[[Array], bool] | None = None,
 ) -> Norm:
     """The norm of this name over `xp`. settled: `lambda moving: not any(moving)` where tensors may be looked at.
 

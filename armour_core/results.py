@@ -49,7 +49,7 @@ class Result:
     @property
     def robust_accuracy(self) -> np.ndarray:
         """float64 (K,): the share of all samples that are right and stay right."""
-        return self._robust().mean(axis=1)
+        return np.asarray(self._robust().mean(axis=1))
 
     @property
     def robust_accuracy_interval(self) -> np.ndarray:
@@ -58,7 +58,7 @@ class Result:
         return np.array([wilson(int(k), n) for k in self._robust().sum(axis=1)])
 
     def _robust(self) -> np.ndarray:
-        return ~self.success & ~self.initially_wrong
+        return np.asarray(~self.success & ~self.initially_wrong)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; adversarials are not in it."""
@@ -81,7 +81,8 @@ class Result:
         }
 
     def __repr__(self) -> str:
-        lines = [f"Result of {self.attack['id']} ({self.norm}) on {self.success.shape[1]} samples, {self.seconds:.2f} s"]
+        rows = self.success.shape[1]
+        lines = [f"Result of {self.attack['id']} ({self.norm}) on {rows} samples, {self.seconds:.2f} s"]
         for k, (accuracy, (low, high)) in enumerate(zip(self.robust_accuracy, self.robust_accuracy_interval)):
             at = "smallest perturbation" if self.eps is None else f"eps {self.eps[k]:.6g}"
             lines.append(f"  {at}: robust accuracy {accuracy:.1%} [{low:.1%}, {high:.1%}]")

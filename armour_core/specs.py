@@ -19,7 +19,8 @@ def normalise(name: str) -> str:
 
 
 def _strings(value: object) -> frozenset[str]:
-    return frozenset([value] if isinstance(value, str) else value)  # type: ignore[call-overload]
+    words: frozenset[str] = frozenset([value] if isinstance(value, str) else value)  # type: ignore[call-overload]
+    return words
 
 
 def _tuple(value: object) -> tuple[str, ...]:
@@ -50,7 +51,9 @@ class Spec:
     @name.validator
     def _check_name(self, attribute: object, value: object) -> None:
         if not isinstance(value, str) or not _NAME.match(value):
-            raise ConfigError(f"Spec.{getattr(attribute, 'name', 'name')} is {value!r}: use snake_case, as in 'boundary'.")
+            raise ConfigError(
+                f"Spec.{getattr(attribute, 'name', 'name')} is {value!r}: use snake_case, as in 'boundary'."
+            )
 
     @target.validator
     def _check_target(self, attribute: object, value: object) -> None:

@@ -78,7 +78,9 @@ class Books:
             self.entries["over"] = self.entries["over"] | (self.entries["left"] <= 0)
         return self.entries
 
-    def keep(self, x: Array, merit: Array, hit: Array, sent: Array, norm: Norm, x0: Array, enough: Array | None) -> None:
+    def keep(
+        self, x: Array, merit: Array, hit: Array, sent: Array, norm: Norm, x0: Array, enough: Array | None
+    ) -> None:
         """Judge one candidate a row. merit (N,): margin or training loss; hit (N,): the goal is met."""
         xp, e, frame = self._xp, self.entries, self._frame
         hit = hit & sent
@@ -102,7 +104,9 @@ class Books:
                 e["found"] = xp.where(better, hit, e["found"])
         e["best"] = self._backend.select(better, x, e["best"])
 
-    def best_of(self, points: Array, merit: Array, hit: Array, sent: Array, norm: Norm, x0: Array) -> tuple[Array, Array, Array, Array]:
+    def best_of(
+        self, points: Array, merit: Array, hit: Array, sent: Array, norm: Norm, x0: Array
+    ) -> tuple[Array, Array, Array, Array]:
         """Of R points a sample the one to judge: its x, merit, hit and sent. points (N R, ...), the others (N, R)."""
         xp = self._xp
         n, per = sent.shape

@@ -76,7 +76,9 @@ def frame_of(attack: Any, problem: Problem, track: bool = True) -> Frame:
 class _Drive:
     """One batch under way."""
 
-    def __init__(self, attack: Any, problem: Problem, rng: Rng, check: bool, track: bool, after_chunk: Callable[[int], None]):
+    def __init__(
+        self, attack: Any, problem: Problem, rng: Rng, check: bool, track: bool, after_chunk: Callable[[int], None]
+    ):
         self.attack, self.problem, self.stream, self.check, self.after_chunk = attack, problem, rng, check, after_chunk
         self.model, self.backend = problem.model, problem.model.backend
         self.xp: Any = self.backend.xp
@@ -103,7 +105,9 @@ class _Drive:
             if not state:  # no row was left to start with
                 proposal = self.problem.x
             else:
-                proposal = self._proposed(self.attack.finish(view, state)) if hasattr(self.attack, "step") else state["x"]
+                proposal = (
+                    self._proposed(self.attack.finish(view, state)) if hasattr(self.attack, "step") else state["x"]
+                )
             if self.check:
                 return checked(self.problem, self.frame, batch.carry, proposal, self.forward, self.name)
             return self._unchecked(batch.carry, proposal)
@@ -245,7 +249,9 @@ class _Drive:
         code = self._compiled(("step", shapes(carry, part.rows, shared)), lambda: step, loop=True)
         return code(carry, part.rows, shared, first, n)  # type: ignore[no-any-return]
 
-    def _compiled(self, what: tuple[Any, ...], make: Callable[[], Callable[..., Any]], loop: bool = False) -> Callable[..., Any]:
+    def _compiled(
+        self, what: tuple[Any, ...], make: Callable[[], Callable[..., Any]], loop: bool = False
+    ) -> Callable[..., Any]:
         """The compiled form of a function for this attack, frame and these shapes."""
         return compiled(self.model, (*what, self.frame, identity(self.attack)), make, loop)
 
@@ -262,7 +268,10 @@ class _Drive:
         shape = getattr(proposal, "shape", None)
         if shape is None or tuple(shape) != tuple(self.problem.x.shape):
             found = type(proposal).__name__ if shape is None else f"shape {tuple(shape)}"
-            raise ContractError(f"{self.name} returned {found} for a batch of shape {tuple(self.problem.x.shape)}: return one row per sample, like x.")
+            raise ContractError(
+                f"{self.name} returned {found} for a batch of shape {tuple(self.problem.x.shape)}: "
+                "return one row per sample, like x."
+            )
         return self.xp.astype(proposal, self.problem.x.dtype)
 
     def _unchecked(self, carry: Rows, proposal: Array) -> Outcome:
@@ -272,7 +281,9 @@ class _Drive:
         return Outcome(x_adv=proposal, success=carry["found"], distance=size(proposal - self.problem.x), **books)
 
 
-def compiled(model: Model, key: tuple[Any, ...], make: Callable[[], Callable[..., Any]], loop: bool = False) -> Callable[..., Any]:
+def compiled(
+    model: Model, key: tuple[Any, ...], make: Callable[[], Callable[..., Any]], loop: bool = False
+) -> Callable[..., Any]:
     """Compiled code, made once for a key and kept by the model, so that it dies with it."""
     store = model.compiled
     if key not in store:
@@ -284,7 +295,7 @@ def compiled(model: Model, key: tuple[Any, ...], make: Callable[[], Callable[...
 
 def refuse_non_finite(outputs: np.ndarray) -> None:
     """Raises DataError where the model's answers on clean data are NaN or infinite."""
-    bad = ~np.isfinite(outputs.astype(np.float64)).reshape(len(outputs), -1).all(axis=1)
+    bad = np.asarray(~np.isfinite(outputs.astype(np.float64)).reshape(len(outputs), -1).all(axis=1))
     if bad.any():
         raise DataError(
             f"the model's outputs are NaN or infinite on {int(bad.sum())} of {len(bad)} clean samples "

@@ -33,7 +33,9 @@ class Budget:
     def __attrs_post_init__(self) -> None:
         for name, least in (("queries", 2), ("steps", 1)):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least):
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least
+            ):
                 why = " (the first prediction and the last check are two of them)" if name == "queries" else ""
                 raise ConfigError(f"budget: {name}={value!r}. Give a whole number of at least {least}{why}.")
         if self.seconds is not None and not (self.seconds > 0 and math.isfinite(self.seconds)):
@@ -45,7 +47,9 @@ def as_budget(budget: Any) -> Budget | None:
     if budget is None or isinstance(budget, Budget):
         return budget
     if isinstance(budget, bool) or not isinstance(budget, int | np.integer):
-        raise ConfigError(f"budget={budget!r}. Give an int (forward queries per sample) or armour.Budget(queries=, steps=, seconds=).")
+        raise ConfigError(
+            f"budget={budget!r}. Give an int (forward queries per sample) or armour.Budget(queries=, steps=, seconds=)."
+        )
     return Budget(queries=int(budget))
 
 

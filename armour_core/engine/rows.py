@@ -52,7 +52,7 @@ class Batch:
         return Part(carry, rows, place, len(chosen))
 
     def put(self, part: Part) -> None:
-        """Back where they came from. A key the whole does not have yet starts as any row's value, which nobody reads."""
+        """Back where they came from. A key new to the whole starts as some row's value, which nobody reads."""
         if part.size == part.real == self._n:
             self.carry = dict(part.carry)
             return

@@ -20,6 +20,7 @@ from armour_core.goals import Goal, Targeted, Untargeted
 from armour_core.protocols.backend import Array
 from armour_core.protocols.model import Model
 from armour_core.results import Queries, Result
+from armour_core.specs import Spec
 
 KEEP = ("all", "best", "none")
 
@@ -94,9 +95,10 @@ class _Run:
         self.norm: str = getattr(self.attack, "norm", "linf")
         self.eps = check_eps(eps)
         if self.eps is None and not self.minimum:
+            smallest = registry.list_plugins("attack", tags=("minimum-norm",))
             raise ConfigError(
-                f"{self.name} works within a fixed budget and needs eps, such as eps=8/255; for the smallest perturbation choose a "
-                f"minimum-norm attack: {', '.join(s.name for s in registry.list_plugins('attack', tags=('minimum-norm',)))}."
+                f"{self.name} works within a fixed budget and needs eps, such as eps=8/255; "
+                f"for the smallest perturbation choose a minimum-norm attack: {_names(smallest)}."
             )
         check_needs(self.attack, self.model)
         spec, (identity, settings) = registry.spec_of(self.attack), config.configured_id(self.attack)
@@ -117,8 +119,12 @@ class _Run:
         self._note_fallback()
         wrong = self.predicted_wrong if self.until == "success" else np.zeros(self.n, dtype=bool)
         rows = np.flatnonzero(~wrong)
-        eps = [None] if self.eps is None else sorted(set(self.eps))
-        found = self._minimum_norm(rows, eps) if self.minimum else self._sweep(rows, [float(e) for e in eps if e is not None])
+        eps: list[Any] = [None] if self.eps is None else sorted(set(self.eps))
+        found = (
+            self._minimum_norm(rows, eps)
+            if self.minimum
+            else self._sweep(rows, [float(e) for e in eps if e is not None])
+        )
         order = [0] if self.eps is None else [eps.index(e) for e in self.eps]
         return Result(
             attack=self.described,
@@ -148,7 +154,11 @@ class _Run:
         loss = getattr(self.attack, "loss", None)
         if isinstance(loss, str) and self.model.num_classes is not None:
             fallback = getattr(registry.load("loss", loss), "fallback", None)
-            note = fallback(self.model.num_classes, "untargeted" if self.targets is None else "targeted") if fallback else None
+            note = (
+                fallback(self.model.num_classes, "untargeted" if self.targets is None else "targeted")
+                if fallback
+                else None
+            )
             if note:
                 self.warnings.append(note)
 
@@ -261,8 +271,9 @@ class _Run:
             return np.ones(len(rows), dtype=bool)
         able = self.forward[rows] + 1 <= self.budget.queries
         if not able.all():
-            self.warnings.append(f"{int((~able).sum())} sample(s) had no queries left {'' if eps is None else f'at eps {eps:.4g} '}and were not attacked there")
-        return able
+            at = "" if eps is None else f" at eps {eps:.4g}"
+            self.warnings.append(f"{int((~able).sum())} sample(s) had no queries left{at} and were not attacked there")
+        return np.asarray(able)
 
     def _clean_copy(self, rows: np.ndarray) -> np.ndarray | None:
         if self.keep == "none":
@@ -339,8 +350,13 @@ def check_needs(attack: Any, model: Model) -> None:
         return
     missing = sorted(spec.needs - set(model.capabilities))
     if missing:
-        able = [s.name for s in registry.list_plugins("attack") if s.needs <= set(model.capabilities)]
+        able = [s for s in registry.list_plugins("attack") if s.needs <= set(model.capabilities)]
+        offered = ", ".join(sorted(model.capabilities)) or "nothing"
         raise MissingCapability(
-            f"{spec.id} needs {', '.join(missing)}; model {model.name!r} offers {', '.join(sorted(model.capabilities)) or 'nothing'}. "
-            f"Attacks that can run on it: {', '.join(able) or 'none'}."
+            f"{spec.id} needs {', '.join(missing)}; model {model.name!r} offers {offered}. "
+            f"Attacks that can run on it: {_names(able)}."
         )
+
+
+def _names(specs: Sequence[Spec]) -> str:
+    return ", ".join(spec.name for spec in specs) or "none"

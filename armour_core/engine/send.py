@@ -1,8 +1,8 @@
 """Two ways in which points reach the model.
 
-Traced: every row of the batch is computed, in compiled code or eagerly, and what was not asked for is not booked. Exact:
-the rows to send are gathered on the host and no other is sent, in blocks; for models that are remote or mere Python,
-and for attacks whose steps are.
+Traced: every row of the batch is computed, in compiled code or eagerly, and what was not asked for is not booked.
+Exact: the rows to send are gathered on the host and no other is sent, in blocks; for models that are remote or mere
+Python, and for attacks whose steps are.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from armour_core.protocols.model import Model
 
 
 class Send(Protocol):
-    """Outputs for points (M, ...), of which those with `sent` (bool (M,)) are asked; and the rows computed, (M,) or 1."""
+    """Outputs for points (M, ...), of which those with `sent`, bool (M,), are asked; and rows computed, (M,) or 1."""
 
     exact: bool
 
@@ -42,7 +42,7 @@ class Exact:
     exact = True
 
     def __init__(self, model: Model, limit: int, forward: Callable[[Array], Array] | None = None):
-        """forward: a compiled forward, for which row counts are padded to powers of two; None: rows are sent exactly."""
+        """forward: compiled, for which row counts are padded to powers of two; None: rows are sent exactly."""
         self._model, self._limit, self._forward = model, limit, forward
 
     def __call__(self, points: Array, sent: Array) -> tuple[Array, Array | int]:

@@ -25,7 +25,8 @@ def tolerance(norm: str, eps: float, bounds: tuple[float, float], elements: int,
 
 def distances(norm: str, bounds: tuple[float, float], x: np.ndarray, adversarial: np.ndarray) -> np.ndarray:
     """float64 (N,): sizes of the perturbations as they are stored."""
-    return norms.bind(norm, np, bounds).size(adversarial.astype(np.float64) - x.astype(np.float64))
+    d = adversarial.astype(np.float64) - x.astype(np.float64)
+    return np.asarray(norms.bind(norm, np, bounds).size(d))
 
 
 def settle(
@@ -46,7 +47,10 @@ def settle(
     """
     n = len(x)
     if adversarial.shape != x.shape:
-        raise ContractError(f"{plugin} returned shape {adversarial.shape} for a batch of shape {x.shape}: return one row per sample, like x.")
+        raise ContractError(
+            f"{plugin} returned shape {adversarial.shape} for a batch of shape {x.shape}: "
+            "return one row per sample, like x."
+        )
     finite = np.isfinite(adversarial.reshape(n, -1)).all(axis=1)
     if not finite.all():
         raise ContractError(f"{plugin} returned NaN or infinity in {n - int(finite.sum())} of {n} samples.")
@@ -60,7 +64,12 @@ def settle(
     if eps is not None:
         ball = norms.bind(norm, np, bounds)
         size = ball.size(d)
-        _refuse(plugin, f"{norm} ball", size - eps, np.array([tolerance(norm, e, bounds, start[0].size, seen.dtype) for e in eps]))
+        _refuse(
+            plugin,
+            f"{norm} ball",
+            size - eps,
+            np.array([tolerance(norm, e, bounds, start[0].size, seen.dtype) for e in eps]),
+        )
         wide = (-1,) + (1,) * (x.ndim - 1)
         if norm == "linf":
             d = np.clip(d, -eps.reshape(wide), eps.reshape(wide))
@@ -81,7 +90,8 @@ def _refuse(plugin: str, rule: str, excess: np.ndarray, limit: np.ndarray) -> No
 def _round_towards(x: np.ndarray, found: np.ndarray, reach: np.ndarray) -> np.ndarray:
     """`found` in x's dtype; an element that rounding took farther from x than `reach` goes one step back."""
     if not np.issubdtype(x.dtype, np.floating):
-        return (x.astype(np.int64) + np.trunc(found - x.astype(np.float64)).astype(np.int64)).astype(x.dtype)
+        whole = np.trunc(found - x.astype(np.float64)).astype(np.int64)
+        return np.asarray((x.astype(np.int64) + whole).astype(x.dtype))
     result = found.astype(x.dtype)
     farther = np.abs(result.astype(np.float64) - x.astype(np.float64)) > reach
     return np.where(farther, np.nextafter(result, x), result)

@@ -72,6 +72,7 @@ def check_same(name: str, where: str, old: dict[str, Array], new: Any) -> None:
         was = old[key]
         if tuple(getattr(value, "shape", ())) != tuple(was.shape) or getattr(value, "dtype", None) != was.dtype:
             raise ContractError(
-                f"{name}: {where} returned state[{key!r}] as {tuple(getattr(value, 'shape', ()))} {getattr(value, 'dtype', '')}, "
+                f"{name}: {where} returned state[{key!r}] as {tuple(getattr(value, 'shape', ()))} "
+                f"{getattr(value, 'dtype', '')}, "
                 f"but start fixed it as {tuple(was.shape)} {was.dtype}."
             )

@@ -33,7 +33,14 @@ class Outcome:
     warnings: tuple[str, ...] = ()
 
 
-def checked(problem: Problem, frame: Frame, carry: dict[str, Array], proposal: Array, forward: Callable[[Array], Array], plugin: str) -> Outcome:
+def checked(
+    problem: Problem,
+    frame: Frame,
+    carry: dict[str, Array],
+    proposal: Array,
+    forward: Callable[[Array], Array],
+    plugin: str,
+) -> Outcome:
     """Round, measure and judge what the books kept or, where they found nothing, what the attack proposes."""
     backend = problem.model.backend
     host = backend.to_numpy
@@ -48,7 +55,9 @@ def checked(problem: Problem, frame: Frame, carry: dict[str, Array], proposal: A
         mask = np.broadcast_to(host(backend.asarray(problem.mask)).astype(bool), caller.shape)
 
     def settled(adversarial: Array) -> np.ndarray:
-        return settle(host(adversarial), seen, caller, norm=frame.norm, eps=eps, bounds=frame.bounds, mask=mask, plugin=plugin)
+        return settle(
+            host(adversarial), seen, caller, norm=frame.norm, eps=eps, bounds=frame.bounds, mask=mask, plugin=plugin
+        )
 
     found = host(carry["found"])
     kept = frame.track

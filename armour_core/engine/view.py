@@ -24,7 +24,15 @@ from armour_core.protocols.model import Model
 class View:
     """The rows of now."""
 
-    def __init__(self, frame: Frame, model: Model, send: Send, rows: Mapping[str, Array], shared: Mapping[str, Array], books: Books):
+    def __init__(
+        self,
+        frame: Frame,
+        model: Model,
+        send: Send,
+        rows: Mapping[str, Array],
+        shared: Mapping[str, Array],
+        books: Books,
+    ):
         self.backend = model.backend
         self.xp: Any = model.backend.xp
         self.model = model
@@ -86,7 +94,7 @@ class View:
 
     # ---- asking
     def query(self, x: Array, where: Array | None = None, keep: bool = True) -> Array:
-        """Outputs for (N, ...) or (N, R, ...): (N[, R], C), or (N[, R]) from a model of labels. Books every row sent."""
+        """Outputs for (N, ...) or (N, R, ...): (N[, R], C), or (N[, R]) from a model of labels. Books what is sent."""
         xp = self.xp
         points, per = self._points(x)
         seen, draws = self._behind(points)
@@ -110,7 +118,10 @@ class View:
     def margin(self, x: Array, where: Array | None = None, keep: bool = True) -> Array:
         """(N[, R]) > 0 exactly where the goal is met. Needs scores."""
         if self._frame.hard:
-            raise MissingCapability("the attack asks for scores, and this model tells only labels: choose a label-only attack, such as hopskipjump.")
+            raise MissingCapability(
+                "the attack asks for scores, and this model tells only labels: "
+                "choose a label-only attack, such as hopskipjump."
+            )
         return self._over_points(self.goal.margin, self.query(x, where, keep))
 
     def success(self, x: Array, where: Array | None = None, keep: bool = True) -> Array:
@@ -209,14 +220,17 @@ class View:
         if x.ndim == rank + 1 and x.shape[0] == n and known:
             return self.xp.reshape(x, (n * x.shape[1], *x.shape[2:])), x.shape[1]
         raise ContractError(
-            f"asked about points of shape {tuple(x.shape)} where the batch is {tuple(self.x.shape)}: give (N, ...), or (N, R, ...) for R points a sample."
+            f"asked about points of shape {tuple(x.shape)} where the batch is {tuple(self.x.shape)}: "
+            "give (N, ...), or (N, R, ...) for R points a sample."
         )
 
     def _mean(self, outputs: Array, draws: int) -> Array:
         if draws == 1:
             return outputs
         if self._frame.hard:
-            raise MissingCapability("a view that draws several inputs for each needs a model of scores: labels cannot be averaged.")
+            raise MissingCapability(
+                "a view that draws several inputs for each needs a model of scores: labels cannot be averaged."
+            )
         return self.xp.mean(self.xp.reshape(outputs, (-1, draws, outputs.shape[-1])), axis=1)
 
     def _logits(self, outputs: Array) -> Array:
@@ -261,6 +275,7 @@ class View:
         if "autodiff" not in self.model.capabilities:
             raise MissingCapability(
                 f"the attack asks for gradients, and model {self.model.name!r} has none "
-                f"(it offers: {', '.join(sorted(self.model.capabilities)) or 'nothing'}). Choose a score-based attack such as square, "
+                f"(it offers: {', '.join(sorted(self.model.capabilities)) or 'nothing'}). "
+                "Choose a score-based attack such as square, "
                 "or a label-only one such as hopskipjump."
             )

@@ -1,4 +1,4 @@
-"""Norms against what defines them: projections against slow oracles, extremes against linear programs, samples against laws."""
+"""Norms against what defines them: slow oracles of projection, linear programs, the laws of uniform samples."""
 
 import numpy as np
 import pytest

@@ -232,7 +232,7 @@ def test_max_loss_attacks_all_and_keeps_the_highest_loss(gradients):
 
 
 def test_resting_rows_cost_nothing_and_come_back_for_the_next_round(engine):
-    """Row i rests after i % 4 + 1 steps; what its state holds must not move while others go on, and rounds continue it."""
+    """Row i rests after i % 4 + 1 steps; its state must not move while others go on, and rounds continue it."""
 
     @frozen(kw_only=True)
     class Rester:
@@ -292,7 +292,9 @@ def test_a_mask_keeps_elements_bit_equal(engine):
     case = engine.many_class()
     mask = np.random.default_rng(0).uniform(size=case.x.shape) < 0.5
     for given in (mask, mask[0], mask.astype(np.float32)):
-        result = armour.run_attack(armour.create("attack", "square", steps=20), case.model, case.x, case.y, eps=0.5, mask=given)
+        result = armour.run_attack(
+            armour.create("attack", "square", steps=20), case.model, case.x, case.y, eps=0.5, mask=given
+        )
         kept = ~np.broadcast_to(given.astype(bool), case.x.shape)
         assert_array_equal(result.x_adv()[kept], case.x[kept])
 
@@ -352,7 +354,12 @@ def test_training_reads_nothing_back(gradients, monkeypatch):
     labels = backend.asarray((1 - case.y).astype(np.int32))  # wrong labels: every row is attacked all the same
     case.model.examine(case.model.admit(case.x))
     problem = Problem(
-        model=case.model, x=case.model.admit(case.x), goal=armour.Untargeted(labels, backend.xp), norm="linf", eps=0.1, until="max_loss"
+        model=case.model,
+        x=case.model.admit(case.x),
+        goal=armour.Untargeted(labels, backend.xp),
+        norm="linf",
+        eps=0.1,
+        until="max_loss",
     )
     attack, rng = armour.create("attack", "pgd", steps=5), backend.rng(0)
 

@@ -4,9 +4,8 @@ Everything is a comparison of row and column numbers that broadcast against x, s
 while the side of a window changes from step to step.
 """
 
+import itertools
 import math
-
-import numpy as np
 
 
 class Plane:
@@ -70,8 +69,8 @@ class Plane:
         across = xp.abs(j - middle)
         far = xp.maximum(across, xp.abs(i - half)) if self.height > 1 else across
         longest = max(self.height, self.width) + 2
-        sums = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, longest + 1) ** 2)]).astype(np.float32)
-        table = self.p.backend.asarray(sums)
+        sums = [*itertools.accumulate((1.0 / j**2 for j in range(1, longest + 1)), initial=0.0)]
+        table = self.p.backend.asarray(sums, "float32")
         far = xp.minimum(far, half)
         value = self._look_up(table, half + 1.0) - self._look_up(table, far)
         return xp.astype(xp.where(left, value, -value), self.p.x.dtype)

@@ -19,7 +19,10 @@ class DLR:
         needed = 3 if goal_kind == "untargeted" else 4
         if classes >= needed:
             return None
-        return f"loss dlr needs {needed} classes and the model has {classes}: the margin over the clean logits' spread was used"
+        return (
+            f"loss dlr needs {needed} classes and the model has {classes}: "
+            "the margin over the spread of the clean logits was used"
+        )
 
     def __call__(self, logits, goal, *, backend, clean=None):
         """(N, C) logits -> (N,)."""

@@ -124,7 +124,9 @@ def test_cw_respects_its_confidence(gradients):
     case = gradients.two_class(n=12, bounds=(-2.0, 2.0))
     attack = armour.create("attack", "cw", steps=150, rounds=5, initial_const=1.0, confidence=0.5)
     result = armour.run_attack(attack, case.model, case.x, case.y)
-    plain = armour.run_attack(armour.create("attack", "cw", steps=150, rounds=5, initial_const=1.0), case.model, case.x, case.y)
+    plain = armour.run_attack(
+        armour.create("attack", "cw", steps=150, rounds=5, initial_const=1.0), case.model, case.x, case.y
+    )
     assert result.success.all()
     z = result.x_adv() @ np.stack([case.w, -case.w], 1)
     margin = np.abs(z[:, 0] - z[:, 1])
