@@ -43,7 +43,7 @@ class Backend(Protocol):
     static_shapes: bool  #: compiled code has one version per shape: the driver keeps row counts to powers of two
 
     def asarray(self, x: Any, dtype: Any = None) -> Array:
-        """Place `x` (NumPy, native, list, number) on the device. dtype: an xp dtype, or its name; None keeps x's own."""
+        """Place `x` (NumPy, native, list, number) on the device. dtype: an xp dtype or its name; None keeps x's own."""
 
     def to_numpy(self, x: Array) -> np.ndarray:
         """Bring a tensor to the host. Waits for it. Never called inside an algorithm's loop."""
@@ -60,9 +60,11 @@ class Backend(Protocol):
     def stop_gradient(self, x: Array) -> Array:
         """`x`, as a constant."""
 
-    def value_and_grad(self, f: Callable[[Array], tuple[Array, Any]]) -> Callable[[Array], tuple[tuple[Array, Any], Array]]:
-        """From `f(x) -> (scalar, aux)` make `x -> ((scalar, aux), gradient)`. Nobody's `.grad` is written; aux and value
-        come back detached. Works inside `compile` and `iterate`. `f` may ignore x: the gradient is then zero."""
+    def value_and_grad(
+        self, f: Callable[[Array], tuple[Array, Any]]
+    ) -> Callable[[Array], tuple[tuple[Array, Any], Array]]:
+        """From `f(x) -> (scalar, aux)` make `x -> ((scalar, aux), gradient)`. Nobody's `.grad` is written; aux and
+        value come back detached. Works inside `compile` and `iterate`. `f` may ignore x: the gradient is then zero."""
 
     def vjp(self, f: Callable[[Array], Array], x: Array) -> tuple[Array, Callable[[Array], Array]]:
         """`(f(x), pull)` where `pull(cotangent)` is the vector-Jacobian product, and may be called several times."""
@@ -72,9 +74,11 @@ class Backend(Protocol):
         values in the closure are baked in: the caller keys its cache with them. `model`: whose weights `f` reads, for
         backends that must pass these as arguments."""
 
-    def iterate(self, step: Callable[[State, State, State, Array], State], model: Any = None) -> Callable[..., dict[str, Array]]:
-        """From `step(carry, rows, shared, k) -> carry` make `run(carry, rows, shared, first, n) -> carry`, which calls it
-        for k = first .. first + n - 1 (k: 0-d int32 tensor; first, n: Python ints that do not retrace). Keys, shapes and
+    def iterate(
+        self, step: Callable[[State, State, State, Array], State], model: Any = None
+    ) -> Callable[..., dict[str, Array]]:
+        """From `step(carry, rows, shared, k) -> carry` make `run(carry, rows, shared, first, n) -> carry`, which calls
+        it for k = first .. first + n - 1 (k: 0-d int32 tensor; first, n: ints that do not retrace). Keys, shapes and
         dtypes of `carry` never change. TF and JAX compile the whole loop; torch at most the step."""
 
     def select(self, rows: Array, a: Array, b: Array) -> Array:

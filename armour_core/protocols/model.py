@@ -41,16 +41,19 @@ class Model(Protocol):
         """The bare computation, traceable: preprocessing, network, choice of the output. Only within `running()`."""
 
     def running(self) -> AbstractContextManager[None]:
-        """Holds the network's lock and evaluation mode; on exit all flags are as they were. Reentrant and cheap to nest."""
+        """Holds the network's lock and evaluation mode; on exit all flags are as they were. Reentrant, cheap to nest."""
 
     def admit(self, x: Any, *, what: str = "x") -> Array:
         """Data at the door: rank, emptiness, NaN, bounds (naming normalisation), dtype; returns native x in the model's
-        dtype. Raises DataError."""
+        dtype. Raises DataError.
+        """
 
     def examine(self, x: Array, outputs: Array | None = None) -> tuple[str, ...]:
         """Once per input shape, on real rows: fills num_classes and channel_axis, notices probabilities, labels,
         non-finite outputs, buffers that move in evaluation, batch coupling, randomness. outputs: the model's for these
-        rows, where they are known: a model that is not local is then asked nothing. Raises DataError; returns warnings."""
+        rows, where they are known: a model that is not local is then asked nothing. Raises DataError;
+        returns warnings.
+        """
 
 
 class Net(Protocol):

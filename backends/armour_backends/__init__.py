@@ -1,0 +1,1 @@
+"""Frameworks as armour sees them: the same file names in each."""
