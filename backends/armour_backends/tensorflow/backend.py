@@ -165,7 +165,7 @@ class TensorFlowBackend:
             names = (tuple(carry), tuple(rows), tuple(shared))
             if names not in graphs:
                 graphs[names] = self._loop(step, names)
-            with tf.device("/CPU:0"):
+            with tf.device("/CPU:0"):  # where TensorFlow keeps the int32 arguments of a graph
                 span = tf.constant((first, first + n), tf.int32)
             with tf.device(self._device):
                 values = graphs[names]([*carry.values()], [*rows.values()], [*shared.values()], span)

@@ -563,6 +563,8 @@ def searchsorted(x1: Array, x2: Array, /, *, side: str = "left", sorter: Array |
     """int64: where in the sorted vector x1 the values of x2 belong."""
     if sorter is not None:
         x1 = take(x1, sorter)
+    if 0 in x1.shape or 0 in x2.shape:  # TensorFlow reshapes by -1 there, which emptiness leaves open
+        return tf.zeros(x2.shape, tf.int64)
     places = tf.searchsorted(x1, raw.Reshape(tensor=x2, shape=[-1]), side=side, out_type=tf.int64)
     return raw.Reshape(tensor=places, shape=list(x2.shape))
 
