@@ -17,7 +17,7 @@ from armour_core.errors import ConfigError, ContractError
 from armour_core.protocols.backend import Backend
 from armour_core.results import Result
 from armour_core.specs import Spec
-from armour_core.testing.guards import Eager, generators
+from armour_core.testing.guards import Eager, generators, traceable
 from armour_core.testing.reference import Setup
 from armour_core.testing.verdicts import Broken, NotJudged, expect
 
@@ -111,8 +111,8 @@ class Bench:
 
     @property
     def traceable(self) -> bool:
-        """Whether its steps are compiled, and so may fetch nothing."""
-        return bool(getattr(self.attack, "traceable", True))
+        """Whether its steps (or its stages') are compiled, and so may fetch nothing."""
+        return traceable(self.attack) or hasattr(self.attack, "stages")
 
     # ---- runs
 

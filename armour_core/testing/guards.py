@@ -43,6 +43,17 @@ class Eager:
         return run
 
 
+class Elsewhere(Eager):
+    """An eager backend that says it is on an accelerator: the engine looks at no value there."""
+
+    device = "elsewhere"
+
+
+def traceable(attack: Any) -> bool:
+    """Whether its steps are compiled on a local model."""
+    return hasattr(attack, "step") and bool(getattr(attack, "traceable", True))
+
+
 class Referee(Eager):
     """An eager backend that is told of every row that a reference model computes.
 
@@ -110,7 +121,7 @@ class Watched:
             raise AttributeError(name)
         value = getattr(self._attack, name)
         if name == "stages":
-            return lambda norm: [Watched(stage, self._within) for stage in value(norm)]
+            return lambda norm: [Watched(stage, self._within) if traceable(stage) else stage for stage in value(norm)]
         if name not in _OWN:
             return value
 

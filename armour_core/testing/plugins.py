@@ -64,7 +64,8 @@ def says_what_it_is(spec: Spec) -> None:
 
 def lists_without_frameworks(spec: Spec) -> None:
     """Listing plugins imports no framework; nor does importing an attack or a loss."""
-    module = spec.target.partition(":")[0]
+    neutral = spec.kind in _NEUTRAL and spec.extra is None
+    module = spec.target.partition(":")[0] if neutral else "armour_core"
     found = _imported(module, tuple(sys.path))
     if isinstance(found, str):
         raise NotJudged(f"{module} cannot be imported in a process of its own: {found}")
@@ -74,7 +75,7 @@ def lists_without_frameworks(spec: Spec) -> None:
         f"listing plugins imports {', '.join(listed)}. The module that the entry point names imports nothing heavy: "
         "put armour_specs in one that imports none of the others.",
     )
-    if spec.kind in _NEUTRAL and spec.extra is None:
+    if neutral:
         expect(
             not loaded,
             f"importing {module} imports {', '.join(loaded)}. Use p.xp and p.backend, which are those of the model; or "
