@@ -13,20 +13,15 @@ from typing import Any
 import numpy as np
 
 from armour_core import norms
-from armour_core.engine.books import Books, frozen_rows, opened
+from armour_core.engine.books import opened
+from armour_core.engine.code import STATE, Code
 from armour_core.engine.problem import Frame, Problem
 from armour_core.engine.rows import Batch, Part, Rows
-from armour_core.engine.send import Exact, Traced
-from armour_core.engine.state import check_same, check_start, describe, identity, shapes
 from armour_core.engine.verdict import Outcome, checked
-from armour_core.engine.view import View
 from armour_core.errors import ContractError, DataError
 from armour_core.protocols.backend import Array
-from armour_core.protocols.model import Model
 from armour_core.rng import Rng
 
-_STATE = "state/"  # prefix of the attack's own keys within a carry
-_PIECES = 128  # compiled pieces a model keeps; the oldest go first
 _CHUNK = 10  # steps between two looks at who is left
 
 
@@ -77,39 +72,33 @@ class _Drive:
     """One batch under way."""
 
     def __init__(
-        self, attack: Any, problem: Problem, rng: Rng, check: bool, track: bool, after_chunk: Callable[[int], None]
+        self,
+        attack: Any,
+        problem: Problem,
+        rng: Rng,
+        check: bool,
+        track: bool,
+        after_chunk: Callable[[int], None],
     ):
         self.attack, self.problem, self.stream, self.check, self.after_chunk = attack, problem, rng, check, after_chunk
-        self.model, self.backend = problem.model, problem.model.backend
+        self.backend = problem.model.backend
         self.xp: Any = self.backend.xp
-        self.name = describe(attack)
         self.n: int = problem.x.shape[0]
         self.frame = frame_of(attack, problem, track)
-        self.python = not getattr(attack, "traceable", True)  # k is an int
+        self.code = Code(attack, self.frame, problem.model)
         self.rows, self.shared = self._tensors()
-        self.forward = compiled(self.model, ("forward",), lambda: self.model.forward)
-        if not self.frame.exact:
-            self.send: Traced | Exact = Traced(self.model)
-        else:
-            bucketed = self.model.local and self.backend.static_shapes
-            self.send = Exact(self.model, self.frame.row_limit, self.forward if bucketed else None)
 
     def run(self) -> Outcome:
-        with self.model.running():
+        with self.problem.model.running():
             batch = Batch(self.backend, self._opened(), self.rows, self.frame.row_limit)
             if hasattr(self.attack, "step"):
                 self._rounds(batch)
+                view, state = self.code.view(batch.carry, self.rows, self.shared)
+                proposal = self._proposed(self.attack.finish(view, state)) if state else self.problem.x
             else:
-                self._whole(batch)
-            view, state = self._view(batch.carry, self.rows, self.shared)
-            if not state:  # no row was left to start with
-                proposal = self.problem.x
-            else:
-                proposal = (
-                    self._proposed(self.attack.finish(view, state)) if hasattr(self.attack, "step") else state["x"]
-                )
+                proposal = self._whole(batch)
             if self.check:
-                return checked(self.problem, self.frame, batch.carry, proposal, self.forward, self.name)
+                return checked(self.problem, self.frame, batch.carry, proposal, self.code.forward, self.code.name)
             return self._unchecked(batch.carry, proposal)
 
     # ---- the beginning
@@ -145,7 +134,7 @@ class _Drive:
         carry = opened(frame, self.backend, problem.x, left)
         clean = problem.clean
         if clean is None and self.check:
-            clean = self.forward(problem.x)
+            clean = self.code.forward(problem.x)
             refuse_non_finite(self.backend.to_numpy(clean))
         if clean is None:
             return carry
@@ -169,7 +158,7 @@ class _Drive:
             if len(live) == 0 or left == 0:
                 return
             part = batch.take(live)
-            part.carry = self._open_round(part, r)
+            part.carry = self.code.open(part.carry, part.rows, self._shared(r), r)
             steps = self.attack.steps if left is None else min(self.attack.steps, left)
             taken = self._steps(batch, part, r, steps, deadline)
             left = None if left is None else left - taken
@@ -178,15 +167,15 @@ class _Drive:
 
     def _steps(self, batch: Batch, part: Part, r: int, steps: int, deadline: float | None) -> int:
         """Up to `steps` steps of one round; rows that end early are put back and left behind. Returns steps taken."""
-        k, chunk = 0, 2 if self.backend.static_shapes else 1
+        k, chunk, shared = 0, 2 if self.backend.static_shapes else 1, self._shared(r)
         while k < steps:
             n = min(1 if self.frame.exact else chunk if self.check else steps, steps - k)
-            part.carry = self._chunk(part, r, k, n)
+            part.carry = self.code.steps(part.carry, part.rows, shared, k, n)
             k, chunk = k + n, min(2 * chunk, _CHUNK)
             if deadline is not None and time.monotonic() > deadline:
                 break
             if self.check and k < steps:
-                done = part.carry.get(_STATE + "done")
+                done = part.carry.get(STATE + "done")
                 live = self._live(part.carry["over"] if done is None else part.carry["over"] | done)
                 self.after_chunk(len(live))
                 if len(live) == 0:
@@ -201,76 +190,26 @@ class _Drive:
         """Rows that are not over. The one thing read from the device between chunks; without a check nothing is."""
         return np.flatnonzero(~self.backend.to_numpy(over)) if self.check else np.arange(over.shape[0])
 
-    # ---- the attack's functions, traced or called
-    def _view(self, carry: Rows, rows: Rows, shared: Rows, wake: bool = False) -> tuple[View, Rows]:
-        state = {key[len(_STATE) :]: value for key, value in carry.items() if key.startswith(_STATE)}
-        entries = {key: value for key, value in carry.items() if not key.startswith(_STATE)}
-        books = Books(self.frame, self.backend, entries, None if wake else state.get("done"))
-        return View(self.frame, self.model, self.send, rows, shared, books), state
-
-    def _rng(self, rows: Rows, shared: Rows) -> Rng:
-        return Rng(self.backend, shared["key"], rows["index"], rows["x"].ndim, self.frame.channel_axis)
-
     def _shared(self, r: int) -> Rows:
         return {**self.shared, "key": self.stream.fork("round").at(r).key}
 
-    def _open_round(self, part: Part, r: int) -> Rows:
-        again = getattr(self.attack, "again", None) if r > 0 else None
-
-        def opening(carry: Rows, rows: Rows, shared: Rows, number: Any) -> Rows:
-            view, state = self._view(carry, rows, shared, wake=True)
-            rng = self._rng(rows, shared)
-            new = again(view, state, number, rng) if again else self.attack.start(view, rng)
-            check_start(self.name, new, rows["x"].shape[0])
-            if state:
-                check_same(self.name, "again" if again else "start", state, new)
-            return view.books.close() | {_STATE + key: value for key, value in new.items()}
-
-        shared = self._shared(r)
-        if self.frame.exact:
-            return opening(part.carry, part.rows, shared, r if self.python else self.backend.asarray(np.int32(r)))
-        code = self._compiled(("open", again is not None, shapes(part.carry, part.rows, shared)), lambda: opening)
-        return code(part.carry, part.rows, shared, self.backend.asarray(np.int32(r)))  # type: ignore[no-any-return]
-
-    def _chunk(self, part: Part, r: int, first: int, n: int) -> Rows:
-        def step(carry: Rows, rows: Rows, shared: Rows, k: Any) -> Rows:
-            view, state = self._view(carry, rows, shared)
-            new = self.attack.step(view, state, k, self._rng(rows, shared).fork("step").at(k))
-            check_same(self.name, "step", state, new)
-            if "done" in state:  # rests: another row's steps, computed beside it, must not move it
-                new = frozen_rows(self.backend, state["done"], state, new)
-            return view.books.close() | {_STATE + key: value for key, value in new.items()}
-
-        shared, carry = self._shared(r), part.carry
-        if self.frame.exact:
-            for k in range(first, first + n):
-                carry = step(carry, part.rows, shared, k if self.python else self.backend.asarray(np.int32(k)))
-            return carry
-        code = self._compiled(("step", shapes(carry, part.rows, shared)), lambda: step, loop=True)
-        return code(carry, part.rows, shared, first, n)  # type: ignore[no-any-return]
-
-    def _compiled(
-        self, what: tuple[Any, ...], make: Callable[[], Callable[..., Any]], loop: bool = False
-    ) -> Callable[..., Any]:
-        """The compiled form of a function for this attack, frame and these shapes."""
-        return compiled(self.model, (*what, self.frame, identity(self.attack)), make, loop)
-
-    def _whole(self, batch: Batch) -> None:
+    # ---- the end
+    def _whole(self, batch: Batch) -> Array:
         """An attack that is one function: `run(problem, rng) -> x_adv`."""
         if len(self._live(batch.carry["over"])) == 0:
-            return
+            return self.problem.x
         shared = self._shared(0)
-        view, _ = self._view(batch.carry, self.rows, shared)
-        proposal = self._proposed(self.attack.run(view, self._rng(self.rows, shared)))
-        batch.carry = view.books.close() | {_STATE + "x": proposal}
+        view, _ = self.code.view(batch.carry, self.rows, shared)
+        proposal = self._proposed(self.attack.run(view, self.code.rng(self.rows, shared)))
+        batch.carry = view.books.close()
+        return proposal
 
     def _proposed(self, proposal: Any) -> Array:
-        shape = getattr(proposal, "shape", None)
-        if shape is None or tuple(shape) != tuple(self.problem.x.shape):
+        shape, wanted = getattr(proposal, "shape", None), tuple(self.problem.x.shape)
+        if shape is None or tuple(shape) != wanted:
             found = type(proposal).__name__ if shape is None else f"shape {tuple(shape)}"
             raise ContractError(
-                f"{self.name} returned {found} for a batch of shape {tuple(self.problem.x.shape)}: "
-                "return one row per sample, like x."
+                f"{self.code.name} returned {found} for a batch of shape {wanted}: return one row per sample, like x."
             )
         return self.xp.astype(proposal, self.problem.x.dtype)
 
@@ -279,18 +218,6 @@ class _Drive:
         books = {key: carry[key] for key in ("forward", "backward", "computed")}
         proposal = self.backend.stop_gradient(proposal)
         return Outcome(x_adv=proposal, success=carry["found"], distance=size(proposal - self.problem.x), **books)
-
-
-def compiled(
-    model: Model, key: tuple[Any, ...], make: Callable[[], Callable[..., Any]], loop: bool = False
-) -> Callable[..., Any]:
-    """Compiled code, made once for a key and kept by the model, so that it dies with it."""
-    store = model.compiled
-    if key not in store:
-        while len(store) >= _PIECES:
-            del store[next(iter(store))]
-        store[key] = (model.backend.iterate if loop else model.backend.compile)(make(), model)
-    return store[key]  # type: ignore[no-any-return]
 
 
 def refuse_non_finite(outputs: np.ndarray) -> None:
@@ -303,4 +230,4 @@ def refuse_non_finite(outputs: np.ndarray) -> None:
         )
 
 
-__all__ = ("Outcome", "compiled", "drive", "frame_of", "refuse_non_finite")
+__all__ = ("Outcome", "drive", "frame_of", "refuse_non_finite")

@@ -10,7 +10,8 @@ import numpy as np
 
 from armour_core import config, registry
 from armour_core.data import check_labels
-from armour_core.engine.driver import compiled, drive, refuse_non_finite
+from armour_core.engine.code import compiled
+from armour_core.engine.driver import drive, refuse_non_finite
 from armour_core.engine.problem import UNTIL, Budget, Problem, as_budget
 from armour_core.engine.state import describe
 from armour_core.engine.verdict import Outcome

@@ -41,7 +41,7 @@ class Model(Protocol):
         """The bare computation, traceable: preprocessing, network, choice of the output. Only within `running()`."""
 
     def running(self) -> AbstractContextManager[None]:
-        """Holds the network's lock and evaluation mode; on exit all flags are as they were. Reentrant, cheap to nest."""
+        """Holds the network's lock and evaluation mode; on exit all flags are as they were. Reentrant and cheap."""
 
     def admit(self, x: Any, *, what: str = "x") -> Array:
         """Data at the door: rank, emptiness, NaN, bounds (naming normalisation), dtype; returns native x in the model's

@@ -1,5 +1,6 @@
 """What the engine owes an attack and a caller, shown with attacks of a few lines."""
 
+import gc
 from typing import ClassVar
 
 import numpy as np
@@ -372,6 +373,18 @@ def test_training_reads_nothing_back(gradients, monkeypatch):
     moved = backend.to_numpy(outcome.x_adv) - case.x
     assert_allclose(np.abs(moved), 0.1, rtol=1e-4)
     assert_array_equal(backend.to_numpy(outcome.backward), 5)
+
+
+def test_compiled_code_keeps_no_batch_alive(gradients):
+    """200 attacks on one model: what was attacked is freed, and the model keeps a bounded number of pieces."""
+    case = gradients.two_class(n=4, d=13)
+    for k in range(200 if gradients.name == "torch" else 3):
+        armour.run_attack(Walk(steps=1, direction=float(k)), case.model, case.x, case.y, eps=0.1)
+    gc.collect()
+    assert len(case.model.compiled) <= 128
+    tensor = type(gradients.backend.asarray(case.x[0]))
+    batches = [held for held in gc.get_objects() if type(held) is tensor and tuple(held.shape) == (4, 13)]
+    assert not batches
 
 
 # ---- broken promises
