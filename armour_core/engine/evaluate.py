@@ -250,7 +250,8 @@ def _units(attacks: Sequence[Any], norm: str | None, seed: int) -> tuple[list[Un
         raise ConfigError(
             f"attacks={attacks!r}. Give a list of at least one name or configured attack: ['pgd', 'square']."
         )
-    spoken = {getattr(attack, "norm", None) for attack in attacks if not isinstance(attack, str)} - {None}
+    given = [attack if isinstance(attack, str) else registry.resolve("attack", attack) for attack in attacks]
+    spoken = {getattr(attack, "norm", None) for attack in given if not isinstance(attack, str)} - {None}
     wanted = norm_name(norm) if norm is not None else next(iter(spoken)) if len(spoken) == 1 else "linf"
     if wanted not in NORMS:
         raise ConfigError(f"norm={norm!r}. Choose one of: {', '.join(NORMS)}.")
@@ -260,10 +261,7 @@ def _units(attacks: Sequence[Any], norm: str | None, seed: int) -> tuple[list[Un
             f"The attacks given as objects have norm {found}, and {wanted} is evaluated. A worst case is over one "
             "norm: evaluate each norm for itself."
         )
-    made = [
-        registry.create("attack", a, norm=wanted) if isinstance(a, str) else registry.resolve("attack", a)
-        for a in attacks
-    ]
+    made = [registry.create("attack", a, norm=wanted) if isinstance(a, str) else a for a in given]
     specs = [registry.spec_of(attack) for attack in made]
     names = [_short(spec, attack) for spec, attack in zip(specs, made)]
     labels = [name if names.count(name) == 1 else f"{name}({_settings(made[at])})" for at, name in enumerate(names)]
