@@ -24,13 +24,12 @@ def admit(x: Any, backend: Backend, bounds: tuple[float, float], dtype: str | No
     What exceeds a bound by no more than the rounding of the caller's dtype is set to the bound.
     """
     x = _tensor(x, backend, what)
-    shape = tuple(x.shape)
+    shape, name = tuple(x.shape), dtype_name(x)
+    _check_kind(name, bounds, what)
     if len(shape) == 0:
         raise DataError(f"{what} is a single number. Pass a batch: shape (N, ...), the samples along the first axis.")
     if 0 in shape:
         raise DataError(f"{what} is empty: its shape is {shape}. Pass at least one sample.")
-    name = dtype_name(x)
-    _check_kind(name, bounds, what)
     space: Any = np if isinstance(x, np.ndarray) else backend.xp
     lo, hi = bounds
     if name != "uint8":
@@ -47,10 +46,12 @@ def admit(x: Any, backend: Backend, bounds: tuple[float, float], dtype: str | No
 
 
 def _tensor(x: Any, backend: Backend, what: str) -> Any:
+    if isinstance(x, np.ma.MaskedArray):
+        raise DataError(f"{what} is a masked array. Fill or drop what is masked: {what}.filled(0).")
+    if isinstance(x, np.ndarray):
+        return np.asarray(x)
     if backend.is_native(x):
         return backend.stop_gradient(x)
-    if type(x) is np.ndarray:
-        return x
     if isinstance(x, dict) or (isinstance(x, tuple) and len({np.shape(part) for part in x}) > 1):
         raise DataError(
             f"{what} is a {type(x).__name__} of several inputs; one tensor is wanted, the one to be changed.\n"

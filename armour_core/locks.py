@@ -2,6 +2,7 @@
 
 import threading
 import weakref
+from contextlib import ExitStack
 from typing import Any, Protocol
 
 
@@ -63,18 +64,22 @@ class Running:
             raise
         self._depth += 1
         if self._depth == 1 and self._pins:
+            entered: list[Pin] = []
             try:
                 for pin in self._pins:
                     pin.enter()
-            except BaseException:
-                self._let_go(None, None, None)
+                    entered.append(pin)
+            except BaseException as error:
+                try:
+                    _leave(entered)
+                finally:
+                    self._let_go(type(error), error, error.__traceback__)
                 raise
 
     def __exit__(self, *error: Any) -> None:
         try:
-            if self._depth == 1:
-                for pin in reversed(self._pins):
-                    pin.leave()
+            if self._depth == 1 and self._pins:
+                _leave(self._pins)
         finally:
             self._let_go(*error)
 
@@ -88,6 +93,13 @@ class Running:
                 mode.__exit__(*error)
         finally:
             held.lock.release()
+
+
+def _leave(pins: list[Pin]) -> None:
+    """All of them, last one first, also when one fails."""
+    with ExitStack() as stack:
+        for pin in pins:
+            stack.callback(pin.leave)
 
 
 _LOCKS: dict[int, tuple[weakref.ref[Any], NetLock]] = {}

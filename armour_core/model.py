@@ -11,6 +11,7 @@ import numpy as np
 from armour_core import registry
 from armour_core.admission import admit, dtype_name, one_line
 from armour_core.behaviour import repeated, unsloped
+from armour_core.detection import frameworks
 from armour_core.errors import ArmourError, ConfigError
 from armour_core.examination import ROWS, check_shape, judge
 from armour_core.functional import span
@@ -348,9 +349,10 @@ def _unknown(net: Any) -> str:
         return f"wrap: {net!r} is a string. Pass the network itself; the command line opens models by URI."
     backends = ", ".join(spec.name for spec in registry.list_plugins("backend")) or "none"
     if callable(net):
+        made_of = ", ".join(sorted(frameworks(net) - {"builtins", "__main__"})) or "nothing that is known"
         return (
-            f"wrap: which framework's tensors does this {_kind(net)} take? Say so: wrap(net, backend='numpy'), "
-            f"'torch' or 'tensorflow'. Installed backends: {backends}."
+            f"wrap: no installed backend claims this {_kind(net)}, which is made of {made_of}. Installed: {backends}.\n"
+            "  Install one that does; or say which tensors it takes: wrap(net, backend='numpy'), 'torch', 'tensorflow'."
         )
     return (
         f"wrap: no installed backend knows a {_kind(net)}, and it is not callable. Pass a network, an estimator or a "

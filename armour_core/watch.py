@@ -91,7 +91,10 @@ def streams_of(net: object) -> list[Stream]:
 
 
 class StreamPin:
-    """A network draws from a generator: in there it finds a stream of its own, which goes on from call to call."""
+    """A network draws from a generator: it finds a stream of its own there, which goes on from call to call.
+
+    Generators belong to the process: another thread that draws from one meanwhile draws from the network's stream.
+    """
 
     def __init__(self, stream: Stream, seed: int) -> None:
         self._stream = stream

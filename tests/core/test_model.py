@@ -218,9 +218,16 @@ def test_a_function_that_knows_two_frameworks_must_be_told(monkeypatch):
     def mixed(x):
         return torch.relu(tensorflow.abs(x))  # noqa: F821
 
-    with pytest.raises(ConfigError, match=r"which framework's tensors.*wrap\(net, backend='numpy'\)"):
+    with pytest.raises(ConfigError, match=r"made of .*tensorflow, torch.*\n.*wrap\(net, backend='numpy'\)"):
         armour.wrap(mixed)
     assert armour.wrap(mixed, backend="numpy").backend.name == "numpy"
+
+
+def test_keras_on_a_framework_without_a_backend_is_left_to_others():
+    layer = type("JaxLayer", (), {"__module__": "keras.src.backend.jax.layer", "__call__": lambda self, x: x})
+    net = type("Net", (layer,), {})()
+    with pytest.raises(ConfigError, match=r"no installed backend claims this .*Net, which is made of .*keras"):
+        armour.wrap(net)
 
 
 def test_a_function_gets_the_dtype_of_the_data():
@@ -260,6 +267,8 @@ def test_a_function_gets_the_dtype_of_the_data():
         (IMAGES.astype(complex), "complex128, which is not numeric"),
         (IMAGES.astype(str), "not numeric"),
         (np.array([["a", None]], object), "object, which is not numeric"),
+        (np.ma.masked_less(IMAGES, 0.5), r"masked array.*x.filled\(0\)"),
+        (object(), "object, which is not numeric"),
         ([[1.0], [1.0, 2.0]], "does not convert to an array"),
         ({"a": IMAGES}, r"a dict of several inputs.*\n.*forward=lambda net, x"),
         ((IMAGES, np.zeros(3)), "a tuple of several inputs"),
@@ -738,6 +747,32 @@ def test_a_lock_dies_with_its_network():
     gc.collect()
     assert gone() is None
     assert lock() is None
+
+
+def test_a_pin_that_fails_keeps_no_lock():
+    class Fails:
+        def __init__(self, when):
+            self.when, self.left = when, 0
+
+        def enter(self):
+            if self.when == "enter":
+                raise OSError("enter")
+
+        def leave(self):
+            self.left += 1
+            if self.when == "leave":
+                raise OSError("leave")
+
+    for when in ("enter", "leave"):
+        net = LocalNet()
+        running = WrappedModel(net).running()
+        good, bad = Fails("never"), Fails(when)
+        running._pins += [good, bad, Fails("never")]
+        with pytest.raises(OSError, match=when), running:
+            pass
+        assert good.left == 1
+        assert lock_of(net).depth == 0
+        assert net.training
 
 
 def test_objects_that_cannot_be_hashed_or_referred_to_weakly_are_wrapped_too():

@@ -118,9 +118,11 @@ class TensorFlowNet:
         return reason
 
     def _trace(self, x: Array) -> str | None:
-        spec = tf.TensorSpec((None, *x.shape[1:]), x.dtype)
+        graph = tf.function(
+            self.forward, autograph=False, input_signature=[tf.TensorSpec((None, *x.shape[1:]), x.dtype)]
+        )
         try:
-            self.backend.compile(self.forward).get_concrete_function(spec)
+            graph.get_concrete_function()
         except Exception as error:
             return one_line(error, 160)
         return None
