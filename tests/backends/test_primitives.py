@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -174,9 +174,14 @@ def test_users_choice_of_onednn_stands() -> None:
 # ---- differentiating
 
 
+class Named(NamedTuple):
+    tensor: Any
+    number: int
+
+
 def squares(backend: Any) -> Any:
     xp = backend.xp
-    return lambda z: (xp.sum(z * z * z), {"twice": 2.0 * z, "none": None, "list": [z, (z,)]})
+    return lambda z: (xp.sum(z * z * z), {"twice": 2.0 * z, "none": None, "list": [z, (z,)], "named": Named(z, 3)})
 
 
 def test_value_and_gradient(autodiff_backend: Any) -> None:
@@ -188,6 +193,7 @@ def test_value_and_gradient(autodiff_backend: Any) -> None:
     np.testing.assert_array_equal(b.to_numpy(aux["twice"]), 2 * x)
     np.testing.assert_array_equal(b.to_numpy(aux["list"][1][0]), x)
     assert aux["none"] is None
+    assert (type(aux["named"]), aux["named"].number) == (Named, 3)
     assert gradient.dtype == b.xp.float32
 
 
