@@ -28,6 +28,7 @@ from armour_core.engine.provenance import (
 )
 from armour_core.engine.run import whole
 from armour_core.errors import ArmourError, ConfigError, PluginLoadError
+from armour_core.examination import ROWS
 from armour_core.findings import SEVERITIES, Finding, failed
 from armour_core.gates import Gate
 from armour_core.opening import Opened, arrange, open_data, open_model
@@ -92,6 +93,7 @@ def scan(
     _check_gates(gates, [probe for _, probe in chosen])
     whole("seed", seed, None)
     whole("batch_size", batch_size, 1)
+    most = None if samples is None else whole("samples", samples, 1)
     folder = None if out is None else prepare_folder(out)
     everything = open_data(data)
     given: dict[str, Any] = {
@@ -100,7 +102,7 @@ def scan(
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     opened = open_model(model, **_wrap_settings(given))
-    drawn = arrange(everything.sample(None if samples is None else whole("samples", samples, 1), seed), opened.model)
+    drawn = arrange(everything.sample(most, seed), opened.model)
     warnings = [*opened.notes, *asked.remarks(opened.model.bounds), *_examined(opened, drawn, batch_size)]
     options = {"threat": asked.text, "seed": seed, "batch_size": batch_size, "samples": samples, **given}
     made_by = command or _command(opened, drawn, options, chosen, out)
@@ -195,7 +197,7 @@ def _examined(opened: Opened, data: Dataset, batch_size: int) -> tuple[str, ...]
     """Data and labels at the door of the model, before any probe: what does not fit is said once, and at once."""
     model = opened.model
     x = model.admit(data.x)
-    notes = model.examine(x[: min(batch_size, len(data))]) if model.local else ()
+    notes = model.examine(x[:batch_size] if model.local else x[:ROWS])
     check_labels(data.y, len(data), model.num_classes)
     return tuple(notes)
 
