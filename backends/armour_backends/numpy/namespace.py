@@ -115,7 +115,7 @@ def isdtype(dtype: Any, kind: Any) -> builtins.bool:
     return dtype.kind in _KINDS[kind] if isinstance(kind, str) else dtype == np.dtype(kind)
 
 
-def finfo(type: Any, /) -> np.finfo[Any]:
+def finfo(type: Any, /) -> Any:
     """Limits of a floating dtype, or of an array's."""
     return np.finfo(type.dtype if isinstance(type, np.ndarray | np.generic) else type)
 
