@@ -21,7 +21,8 @@ EXTRAS := torch,$(TENSORFLOW),report,demo,test
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --progress-bar off -c constraints.txt
 PEERS := adversarial-robustness-toolbox tqdm foolbox eagerpy gitpython gitdb smmap torchattacks
 
-# One thread for each framework: the same numbers on any machine, and no two pools fighting over the cores.
+# One thread for each framework: the same numbers on any machine, and no pools that wait for each other by spinning. On
+# networks as small as the demo's a second thread costs more than it brings.
 ONE_THREAD := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 QUIET := TF_ENABLE_ONEDNN_OPTS=0 TF_CPP_MIN_LOG_LEVEL=2 KERAS_BACKEND=tensorflow MPLBACKEND=Agg
 RUN := env $(ONE_THREAD) $(QUIET)
@@ -35,7 +36,7 @@ help: ## what each target does
 setup: $(VENV)/.installed ## the virtual environment in .venv, nothing else
 
 demo: $(VENV)/.installed ## train a small network on handwritten digits, attack it, write a report
-	@$(BIN)/armour demo
+	@env $(ONE_THREAD) $(BIN)/armour demo
 
 test: lint ## lint, types and the quick tests: what CI runs
 	@$(RUN) $(BIN)/python -m pytest -m "not full"
