@@ -35,12 +35,14 @@ def one_hot(xp: Any, labels: Array, classes: int) -> Array:
 
 def pick(xp: Any, outputs: Array, labels: Array) -> Array:
     """`outputs[i, labels[i]]`, differentiable: (..., C) and (...) -> (...)."""
-    return xp.sum(xp.where(one_hot(xp, labels, outputs.shape[-1]), outputs, xp.zeros_like(outputs)), axis=-1)
+    return xp.sum(xp.where(one_hot(xp, labels, outputs.shape[-1]), outputs, 0.0), axis=-1)
 
 
-def best_other(xp: Any, outputs: Array, labels: Array) -> Array:
-    """The largest output of any class but the label's: (..., C) and (...) -> (...)."""
-    return xp.max(xp.where(one_hot(xp, labels, outputs.shape[-1]), xp.full_like(outputs, -xp.inf), outputs), axis=-1)
+def lead(xp: Any, outputs: Array, labels: Array) -> Array:
+    """The largest output of any other class minus the label's: (..., C) and (...) -> (...), differentiable."""
+    hot = one_hot(xp, labels, outputs.shape[-1])
+    own = xp.sum(xp.where(hot, outputs, 0.0), axis=-1)
+    return xp.max(xp.where(hot, -xp.inf, outputs), axis=-1) - own
 
 
 def log_softmax(xp: Any, z: Array) -> Array:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from attrs import field, frozen
 
-from armour_core.functional import best_other, pick
+from armour_core.functional import lead
 
 if TYPE_CHECKING:
     from armour_core.protocols.backend import Array
@@ -38,7 +38,7 @@ class Untargeted:
         if outputs.ndim == self.labels.ndim:
             return _hard(xp, outputs != self.labels)
         met = xp.astype(xp.argmax(outputs, axis=-1), xp.int32) != self.labels
-        return _signed(xp, met, best_other(xp, outputs, self.labels) - pick(xp, outputs, self.labels))
+        return _signed(xp, met, lead(xp, outputs, self.labels))
 
 
 @frozen(eq=False)
@@ -55,7 +55,7 @@ class Targeted:
         if outputs.ndim == self.labels.ndim:
             return _hard(xp, outputs == self.labels)
         met = xp.astype(xp.argmax(outputs, axis=-1), xp.int32) == self.labels
-        return _signed(xp, met, pick(xp, outputs, self.labels) - best_other(xp, outputs, self.labels))
+        return _signed(xp, met, -lead(xp, outputs, self.labels))
 
 
 Goal = Untargeted | Targeted

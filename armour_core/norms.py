@@ -81,7 +81,8 @@ class Linf(_Bound):
 
     def inside(self, x0: Array, x: Array, eps: Array) -> Array:
         xp, (low, high) = self.xp, self.bounds
-        near = xp.minimum(xp.maximum(x, xp.clip(x0 - eps, low, high)), xp.clip(x0 + eps, low, high))
+        d = xp.minimum(xp.maximum(x - x0, -eps), eps)  # faster than a clip with tensors
+        near = xp.clip(x0 + d, low, high)
         return near if self.mask is None else xp.where(self.mask, near, x0)
 
     def steepest(self, g: Array, x: Array | None = None) -> Array:

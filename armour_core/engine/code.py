@@ -7,10 +7,12 @@ code keeps no batch alive.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 from armour_core.engine.books import Books, frozen_rows
+from armour_core.engine.losses import named_loss
 from armour_core.engine.problem import Frame
 from armour_core.engine.rows import Rows
 from armour_core.engine.send import Exact, Traced
@@ -32,6 +34,7 @@ class Code:
         self.backend = model.backend
         self.name = describe(attack)
         self.python = not getattr(attack, "traceable", True)  # k and r are ints
+        self.loss = functools.cache(named_loss)  # looked up once a batch
         self.forward = compiled(model, ("forward",), lambda: model.forward)
         bucketed = model.local and self.backend.static_shapes
         self.send = Exact(model, frame.row_limit, self.forward if bucketed else None) if frame.exact else Traced(model)
@@ -59,7 +62,7 @@ class Code:
         state = {key[len(STATE) :]: value for key, value in carry.items() if key.startswith(STATE)}
         entries = {key: value for key, value in carry.items() if not key.startswith(STATE)}
         books = Books(self.frame, self.backend, entries, None if wake else state.get("done"))
-        return View(self.frame, self.model, self.send, rows, shared, books), state
+        return View(self.frame, self.model, self.send, rows, shared, books, self.loss), state
 
     def rng(self, rows: Rows, shared: Rows) -> Rng:
         """The stream of the round, bound to these rows."""

@@ -32,6 +32,7 @@ class View:
         rows: Mapping[str, Array],
         shared: Mapping[str, Array],
         books: Books,
+        losses: Callable[[str], Any] = named_loss,
     ):
         self.backend = model.backend
         self.xp: Any = model.backend.xp
@@ -49,7 +50,7 @@ class View:
         self.norm = norms.bind(frame.norm, self.xp, frame.bounds, self.mask, self._settled if seen else None)
         self.goal: Goal = KINDS[frame.goal](rows["labels"], self.xp)
         self.books = books
-        self._frame, self._send = frame, send
+        self._frame, self._send, self._loss = frame, send, losses
         self._views: tuple[Callable[[Array], Array], ...] = ()
         self._own = True  # outputs are the model's own: they may count as successes
 
@@ -249,7 +250,7 @@ class View:
         return self.goal if per == 1 else type(self.goal)(self.xp.repeat(self.goal.labels, per), self.xp)
 
     def _named(self, loss: str) -> Callable[[Array], Array]:
-        rule, clean = named_loss(loss), self._logits(self.clean)
+        rule, clean = self._loss(loss), self._logits(self.clean)
         return lambda logits: rule(logits, self.goal, backend=self.backend, clean=clean)
 
     def _count(self, sent: Array, per: int, cost: int, computed: Array | int, backward: int = 0) -> None:

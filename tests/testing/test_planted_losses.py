@@ -9,7 +9,7 @@ import pytest
 from attrs import frozen
 
 from armour_core import registry
-from armour_core.functional import best_other, pick
+from armour_core.functional import lead, pick
 from armour_core.testing import CheckResult, checks_of
 from armour_core.testing.running import run_checks
 
@@ -23,8 +23,8 @@ class Honest:
     """The margin."""
 
     def __call__(self, logits: Any, goal: Any, *, backend: Any, clean: Any = None) -> Any:
-        lead = best_other(backend.xp, logits, goal.labels) - pick(backend.xp, logits, goal.labels)
-        return self.then(backend, lead if goal.kind == "untargeted" else -lead, logits, goal)
+        ahead = lead(backend.xp, logits, goal.labels)
+        return self.then(backend, ahead if goal.kind == "untargeted" else -ahead, logits, goal)
 
     def then(self, backend: Any, value: Any, logits: Any, goal: Any) -> Any:
         return value

@@ -164,7 +164,11 @@ class TorchBackend:
         return run
 
     def select(self, rows: Array, a: Array, b: Array) -> Array:
-        """Whole rows by a bool vector."""
+        """Whole rows by a bool vector. On the CPU, where looking is cheap, all or none of the rows costs no copy."""
+        if self.device == "cpu" and not torch.compiler.is_compiling():
+            chosen = int(rows.sum())
+            if chosen == 0 or chosen == rows.shape[0]:
+                return a if chosen else b
         return torch.where(rows.reshape(rows.shape + (1,) * (a.ndim - 1)), a, b)
 
     def cross_entropy(self, logits: Array, labels: Array) -> Array:

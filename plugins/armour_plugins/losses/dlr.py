@@ -2,7 +2,7 @@
 
 from attrs import frozen
 
-from armour_core.functional import best_other, pick
+from armour_core.functional import lead, pick
 
 
 @frozen(kw_only=True)
@@ -27,14 +27,14 @@ class DLR:
     def __call__(self, logits, goal, *, backend, clean=None):
         """(N, C) logits -> (N,)."""
         xp = backend.xp
-        lead = best_other(xp, logits, goal.labels) - pick(xp, logits, goal.labels)
+        ahead = lead(xp, logits, goal.labels)
         if self.fallback(logits.shape[-1], goal.kind):
             base = backend.stop_gradient(logits) if clean is None else clean
             scale = xp.max(base, axis=-1) - xp.min(base, axis=-1)
-            return (lead if goal.kind == "untargeted" else -lead) / (scale + 1e-12)
+            return (ahead if goal.kind == "untargeted" else -ahead) / (scale + 1e-12)
         ordered = xp.sort(logits, axis=-1, descending=True)
         if goal.kind == "untargeted":
-            return lead / (ordered[:, 0] - ordered[:, 2] + 1e-12)
+            return ahead / (ordered[:, 0] - ordered[:, 2] + 1e-12)
         label = xp.argmax(logits if clean is None else clean, axis=-1)
         towards = pick(xp, logits, goal.labels) - pick(xp, logits, xp.astype(label, goal.labels.dtype))
         return towards / (ordered[:, 0] - (ordered[:, 2] + ordered[:, 3]) / 2 + 1e-12)

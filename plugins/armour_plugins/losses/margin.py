@@ -2,7 +2,7 @@
 
 from attrs import frozen
 
-from armour_core.functional import best_other, pick
+from armour_core.functional import lead
 
 
 @frozen(kw_only=True)
@@ -14,5 +14,5 @@ class Margin:
 
     def __call__(self, logits, goal, *, backend, clean=None):
         """(N, C) logits -> (N,)."""
-        lead = best_other(backend.xp, logits, goal.labels) - pick(backend.xp, logits, goal.labels)
-        return lead if goal.kind == "untargeted" else -lead
+        ahead = lead(backend.xp, logits, goal.labels)
+        return ahead if goal.kind == "untargeted" else -ahead
