@@ -92,7 +92,7 @@ def command(
 
 def configured(names: tuple[str, ...], changes: tuple[str, ...]) -> list[Any]:
     """Probes with their settings. Raises ConfigError for a setting that names no probe of these."""
-    settings: dict[str, dict[str, Any]] = {name: {} for name in names}
+    settings: dict[str, dict[str, Any]] = {name: {} for name in names if registry.spec("probe", name)}
     for change in changes:
         path, equals, value = change.partition("=")
         name, dot, key = path.strip().partition(".")
