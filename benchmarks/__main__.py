@@ -73,11 +73,11 @@ def run(framework: str, races: Sequence[str], settings: Settings) -> dict[str, A
         side = importlib.import_module(f"benchmarks.frameworks.{framework}").side(settings)
     except RuntimeError as error:
         return {"rows": [], "about": [f"{framework}: {error}"]}
-    course = Course(framework=framework, repeats=settings.repeats, synchronize=side.synchronize)
+    course = Course(framework=framework, repeats=settings.repeats, synchronize=side.synchronize, told=_told)
     for name in RACES:
         if not races or name in races:
             importlib.import_module(f"benchmarks.races.{name}").race(side, course, settings)
-    layers = "two convolutions (16 and 32 filters), each with pooling, and one dense layer"
+    layers = "two convolutions (16 and 32 filters of 5 x 5, stride 2) and one dense layer"
     about = f"{framework} on {side.device}: {layers}; {side.about}."
     return {"rows": [attrs.asdict(row) for row in course.rows], "about": [about]}
 
@@ -89,6 +89,10 @@ def _apart(framework: str, options: argparse.Namespace) -> dict[str, Any]:
     command += ["--races", *options.races] if options.races else []
     done = subprocess.run(command, env={**os.environ, **_ENVIRONMENT}, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def _told(what: str) -> None:
+    print(f"done: {what}", file=sys.stderr, flush=True)
 
 
 def _circumstances(device: str) -> list[str]:

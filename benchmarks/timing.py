@@ -43,6 +43,7 @@ class Course:
     repeats: int
     synchronize: Callable[[], None] | None = None  #: waits for the GPU; None: there is none
     rows: list[Row] = field(factory=list)
+    told: Callable[[str], None] = lambda what: None  #: called after each race
 
     def once(self, run: Callable[[], Any]) -> tuple[float, Any]:
         """Seconds of one call, and what it returned."""
@@ -92,6 +93,7 @@ class Course:
                 )
             )
         self.rows.extend(rows)
+        self.told(what)
         return rows
 
     def _timed(self, contenders: Sequence[Contender], repeats: int) -> tuple[dict[str, Timed], dict[str, str]]:

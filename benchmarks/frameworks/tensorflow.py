@@ -54,7 +54,7 @@ def _network() -> tf.keras.Model:
     layers = tf.keras.layers
     return tf.keras.Sequential([
         layers.Input((28, 28, 1)),
-        layers.Conv2D(16, 3, padding="same", activation="relu"), layers.MaxPool2D(),
-        layers.Conv2D(32, 3, padding="same", activation="relu"), layers.MaxPool2D(),
+        layers.Conv2D(16, 5, strides=2, padding="same", activation="relu"),
+        layers.Conv2D(32, 5, strides=2, padding="same", activation="relu"),
         layers.Flatten(), layers.Dense(10),
     ])  # fmt: skip

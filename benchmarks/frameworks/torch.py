@@ -61,8 +61,8 @@ def side(settings: Settings) -> Side:
 
 def _network() -> nn.Module:
     return nn.Sequential(
-        nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(1, 16, 5, stride=2, padding=2), nn.ReLU(),
+        nn.Conv2d(16, 32, 5, stride=2, padding=2), nn.ReLU(),
         nn.Flatten(), nn.Linear(32 * 7 * 7, 10),
     )  # fmt: skip
 

@@ -17,4 +17,5 @@ def race(side: Side, course: Course, settings: Settings) -> None:
         (f"PGD-{steps}, eight eps up to {settings.small_eps:g}: every step is run", settings.small_eps, 8.0),
     ):
         eps = [top * (k + 1) / 8 for k in range(8)]
-        course.race(what, ours(side, steps, eps), [Contender(full.name, full.run, figure)])
+        repeats = max(1, settings.repeats // 2)
+        course.race(what, ours(side, steps, eps), [Contender(full.name, full.run, figure)], repeats=repeats)
