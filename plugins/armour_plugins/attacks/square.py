@@ -66,7 +66,7 @@ class Square:
             side, longest = xp.round(xp.sqrt(share * (plane.height * plane.width))), min(plane.height, plane.width)
         if self.norm != "linf":  # an odd side of at least 3 has a middle
             side = xp.maximum(side, 3.0)
-            side = side + xp.where(xp.remainder(side, 2.0) == 0, 1.0, 0.0)
+            side = side + xp.astype(xp.remainder(side, 2.0) == 0, side.dtype)
             longest = max(1, longest - (longest + 1) % 2)
         return xp.clip(side, 1.0, float(longest))
 
