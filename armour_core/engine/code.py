@@ -35,7 +35,7 @@ class Code:
         self.name = describe(attack)
         self.python = not getattr(attack, "traceable", True)  # k and r are ints
         self.loss = functools.cache(named_loss)  # looked up once a batch
-        self.forward = compiled(model, ("forward",), lambda: model.forward)
+        self.forward = compiled(model, ("forward",), lambda: model.forward) if model.local else model.forward
         bucketed = model.local and self.backend.static_shapes
         self.send = Exact(model, frame.row_limit, self.forward if bucketed else None) if frame.exact else Traced(model)
 
