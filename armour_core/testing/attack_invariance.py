@@ -87,7 +87,7 @@ def compiled_as_eager(bench: Bench) -> None:
     result = bench.result("compiled_as_eager")
     advice = "A trace runs once: what Python decides or remembers in it is frozen. Decide with xp.where."
     bench.same(result, bench.calm, "compiled and eager", advice)
-    if bench.level == "full" and (compiling := _always_compiling(bench)) is not None:
+    if bench.switch and (compiling := _always_compiling(bench)) is not None:
         result = bench.run(bench.setup.model(compiling, bench.dtype))
         bench.same(result, bench.calm, f"under {bench.backend.name}'s compiler and eager", advice)
 

@@ -66,8 +66,12 @@ class Bench:
         level: str = "quick",
         settings: Mapping[str, Any] | None = None,
         most: Mapping[str, int] | None = None,
+        switch: bool = False,
     ) -> None:
-        """settings: of the attack, in place of those that the level chooses; most: what is asked of it at most."""
+        """settings: of the attack, in place of those that the level chooses; most: what is asked of it at most; switch:
+        whether to turn on a compiler that is off by default, which costs seconds for each shape.
+        """
+        self.switch = switch
         self.spec, self.backend, self.setup, self.level = spec, backend, setup, level
         self.eager: Any = Eager(backend)
         self.data = setup.data

@@ -133,7 +133,7 @@ class Watched:
         return watched
 
 
-class HostTransfer(AssertionError):  # noqa: N818
+class HostTransfer(AssertionError):
     """A tensor's value was fetched to the host within an attack's own function."""
 
 

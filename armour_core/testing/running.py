@@ -146,7 +146,7 @@ def _attack_cases(spec: Spec, level: str, backends: list[str], settings: Mapping
     firsts: dict[str, tuple[Setup, Callable[[], Bench]]] = {}
     for name in backends:
         for setup in _setups(spec, level, name, settings):
-            bench = _bench(spec, name, setup, level, settings, name == STRICT)
+            bench = _bench(spec, name, setup, level, settings, name == STRICT, level == "full" and name not in firsts)
             firsts.setdefault(name, (setup, bench))
             place = name if level == "quick" else f"{name}, {setup}"
             found += [_on(bench, check, place) for check in ATTACK]
@@ -180,14 +180,14 @@ def _setups(spec: Spec, level: str, backend: str, settings: Mapping[str, Any]) -
 
 
 def _bench(
-    spec: Spec, name: str, setup: Setup, level: str, settings: Mapping[str, Any], slow: bool
+    spec: Spec, name: str, setup: Setup, level: str, settings: Mapping[str, Any], slow: bool, switch: bool = False
 ) -> Callable[[], Bench]:
     @functools.cache
     def made() -> Bench:
         found = _loaded(name)
         _need(spec, found)
         own = {key: value for key, value in settings.items() if key != "norm"}
-        return Bench(spec, found, setup, level, own, {**MOST[level], **_FEW} if slow else None)
+        return Bench(spec, found, setup, level, own, {**MOST[level], **_FEW} if slow else None, switch)
 
     return made
 

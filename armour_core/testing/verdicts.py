@@ -14,11 +14,11 @@ class CheckResult:
     detail: str = ""  #: where it failed: what was asked, what was found, what to do
 
 
-class Broken(AssertionError):  # noqa: N818
+class Broken(AssertionError):
     """The plugin breaks the promise that is checked."""
 
 
-class NotJudged(Exception):  # noqa: N818
+class NotJudged(Exception):
     """The check does not apply here, or another one has failed that it rests on."""
 
 
