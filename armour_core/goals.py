@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from attrs import field, frozen
+from attrs import define, field
 
 from armour_core.functional import lead
 
@@ -24,7 +24,7 @@ def _hard(xp: Any, met: Array) -> Array:
     return xp.astype(met, xp.float32) * 2.0 - 1.0
 
 
-@frozen(eq=False)
+@define(eq=False)  # not frozen: torch's compiler cannot trace the making of a frozen object
 class Untargeted:
     """Any class but the label's. labels: int32 (N,)."""
 
@@ -41,7 +41,7 @@ class Untargeted:
         return _signed(xp, met, lead(xp, outputs, self.labels))
 
 
-@frozen(eq=False)
+@define(eq=False)
 class Targeted:
     """Exactly these classes. labels: int32 (N,), the targets."""
 
