@@ -183,10 +183,8 @@ def sort(x: Array, /, *, axis: int = -1, descending: builtins.bool = False, stab
 
 def argsort(x: Array, /, *, axis: int = -1, descending: builtins.bool = False, stable: builtins.bool = True) -> Array:
     """Indices that sort; equals keep their order, in either direction."""
-    kind = "stable" if stable else None
-    if not descending:
-        return np.argsort(x, axis=axis, kind=kind)
-    return x.shape[axis] - 1 - np.flip(np.argsort(np.flip(x, axis), axis=axis, kind=kind), axis)
+    ahead = np.argsort(np.flip(x, axis) if descending else x, axis=axis, kind="stable" if stable else None)
+    return x.shape[axis] - 1 - np.flip(ahead, axis) if descending else ahead
 
 
 def tensordot(x1: Array, x2: Array, /, *, axes: Any = 2) -> Array:

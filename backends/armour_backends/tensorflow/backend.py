@@ -176,8 +176,8 @@ class TensorFlowBackend:
     def _loop(self, step: Callable[..., Any], names: tuple[tuple[str, ...], ...]) -> Any:
         ours, theirs, common = names
 
-        def loop(carry: list[Array], rows: list[Array], shared: list[Array], span: Array) -> list[Array]:
-            rows, shared = dict(zip(theirs, rows)), dict(zip(common, shared))
+        def loop(carry: list[Array], row_values: list[Array], shared_values: list[Array], span: Array) -> Any:
+            rows, shared = dict(zip(theirs, row_values)), dict(zip(common, shared_values))
 
             def body(k: Array, *values: Array) -> tuple[Array, ...]:
                 new = step(dict(zip(ours, values)), rows, shared, k)

@@ -465,10 +465,10 @@ def permute_dims(x: Array, /, axes: Sequence[int]) -> Array:
 def moveaxis(x: Array, source: int | tuple[int, ...], destination: int | tuple[int, ...], /) -> Array:
     """Some axes elsewhere, the others in their order."""
     rank = x.shape.rank
-    source = [s % rank for s in ((source,) if isinstance(source, int) else source)]
-    destination = [d % rank for d in ((destination,) if isinstance(destination, int) else destination)]
-    order = [a for a in range(rank) if a not in source]
-    for place, axis in sorted(zip(destination, source)):
+    moved = [s % rank for s in ((source,) if isinstance(source, int) else source)]
+    places = [d % rank for d in ((destination,) if isinstance(destination, int) else destination)]
+    order = [a for a in range(rank) if a not in moved]
+    for place, axis in sorted(zip(places, moved)):
         order.insert(place, axis)
     return raw.Transpose(x=x, perm=_ints(order))
 
