@@ -4,13 +4,16 @@ from armour_core.findings import Measure
 
 
 def share(k: int, n: int) -> str:
-    """`k` of `n` in round figures, never rounded to none or all: "9 of 10", "96 of 100", "fewer than 1 of 100"."""
+    """`k` of `n` in figures a person says, never rounded to none or all: "9 of 10", "36 of 100", "fewer than 1 of 100".
+
+    Tenths where they are within 2.5 points, else hundredths.
+    """
     if n == 0:
         return "none of 0"
     if k in (0, n):
         return "none" if k == 0 else "all"
     tenths = round(10 * k / n)
-    if 0 < tenths < 10:
+    if 0 < tenths < 10 and abs(k / n - tenths / 10) <= 0.025:
         return f"{tenths} of 10"
     hundredths = round(100 * k / n)
     if hundredths == 0:
