@@ -52,7 +52,8 @@ def says_what_it_is(spec: Spec) -> None:
     )
     if spec.origin:
         parts = spec.target.partition(":")[0].split(".")
-        places = parts[-2:] if spec.kind == "backend" else parts[-1:]
+        # a backend is a folder of files named alike; a distribution of its own is one: armour_jax.backend
+        places = [*parts[-2:], *parts[-2:][0].split("_")] if spec.kind == "backend" else parts[-1:]
         expect(
             spec.name in places,
             f"it is named {spec.name!r}, but lives in {'.'.join(parts)}: name and file are the "
