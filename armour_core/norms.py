@@ -32,6 +32,9 @@ class Norm(Protocol):
     def inside(self, x0: Array, x: Array, eps: Array) -> Array:
         """The point nearest to `x` that is in the ball around `x0` and in the bounds, both at once."""
 
+    def corridor(self, x0: Array, eps: Array) -> tuple[Array, Array] | None:
+        """Lowest and highest legal value of each element, where these are all there is to ball, bounds and mask."""
+
     def steepest(self, g: Array, x: Array | None = None) -> Array:
         """The direction of unit size along which g rises fastest; with `x`, among elements that can still move."""
 
@@ -51,6 +54,9 @@ class _Bound:
     bounds: tuple[float, float]
     mask: Array | None = None
     settled: Callable[[Array], bool] | None = None  #: told what still moves; True ends a loop that nothing moves in
+
+    def corridor(self, x0: Array, eps: Array) -> tuple[Array, Array] | None:
+        return None
 
     def _free(self, d: Array) -> Array:
         return d if self.mask is None else self.xp.where(self.mask, d, self.xp.zeros_like(d))
@@ -80,10 +86,12 @@ class Linf(_Bound):
         return self._free(self.xp.clip(d, -eps, eps))
 
     def inside(self, x0: Array, x: Array, eps: Array) -> Array:
-        xp, (low, high) = self.xp, self.bounds
-        d = xp.minimum(xp.maximum(x - x0, -eps), eps)  # faster than a clip with tensors
-        near = xp.clip(x0 + d, low, high)
-        return near if self.mask is None else xp.where(self.mask, near, x0)
+        low, high = self.corridor(x0, eps)
+        return self.xp.minimum(self.xp.maximum(x, low), high)
+
+    def corridor(self, x0: Array, eps: Array) -> tuple[Array, Array]:
+        xp, reach = self.xp, self._free(eps + self.xp.zeros_like(x0))
+        return xp.maximum(x0 - reach, self.bounds[0]), xp.minimum(x0 + reach, self.bounds[1])
 
     def steepest(self, g: Array, x: Array | None = None) -> Array:
         return self._free(self.xp.sign(g))

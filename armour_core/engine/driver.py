@@ -121,6 +121,11 @@ class _Drive:
             mask = asarray(problem.mask)
             per_row = mask.ndim == x.ndim and mask.shape[0] == self.n
             (rows if per_row else shared)["mask"] = mask
+        eps = rows.get("eps", shared.get("eps"))
+        norm = norms.bind(problem.norm, xp, self.frame.bounds, rows.get("mask", shared.get("mask")))
+        corridor = None if eps is None else norm.corridor(x, eps)
+        if corridor is not None:  # found once, not in every step
+            rows["low"], rows["high"] = corridor
         return rows, shared
 
     def _opened(self) -> Rows:

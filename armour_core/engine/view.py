@@ -51,6 +51,7 @@ class View:
         self.goal: Goal = KINDS[frame.goal](rows["labels"], self.xp)
         self.books = books
         self._frame, self._send, self._loss = frame, send, losses
+        self._corridor = (rows["low"], rows["high"]) if "low" in rows else None
         self._views: tuple[Callable[[Array], Array], ...] = ()
         self._own = True  # outputs are the model's own: they may count as successes
 
@@ -84,7 +85,10 @@ class View:
     # ---- geometry
     def inside(self, x: Array) -> Array:
         """Nearest legal point: ball (if eps) and bounds at once, then constraints and mask."""
-        x = self.xp.clip(x, *self.bounds) if self.eps is None else self.norm.inside(self.x, x, self.eps)
+        if self._corridor is not None:
+            x = self.xp.minimum(self.xp.maximum(x, self._corridor[0]), self._corridor[1])
+        else:
+            x = self.xp.clip(x, *self.bounds) if self.eps is None else self.norm.inside(self.x, x, self.eps)
         for constraint in self.constraints:
             x = constraint(x, self.x)
         return x if self.mask is None else self.xp.where(self.mask, x, self.x)
