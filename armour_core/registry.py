@@ -21,6 +21,7 @@ from typing import Any
 from armour_core import discovery
 from armour_core.discovery import Distribution, Failure, Found, canonical
 from armour_core.errors import AmbiguousPlugin, ArmourError, ConfigError, PluginLoadError, UnknownPlugin
+from armour_core.fields import NORMS, norm_name
 from armour_core.kinds import Kind, kind_name
 from armour_core.specs import Spec, normalise
 
@@ -313,6 +314,9 @@ def check_config(spec: Spec, made_by: Callable[..., Any], config: Mapping[str, A
             near = get_close_matches(key, accepted, n=2)
             hint = f"Did you mean {_or(near)}? " if near else ""
             raise ConfigError(f"{spec.id} has no setting {key!r}. {hint}{listed}")
+    norms = [norm for norm in NORMS if norm in spec.tags]
+    if norms and "norm" in config and norm_name(config["norm"]) not in norms:
+        raise ConfigError(f"{spec.id} does not implement norm={config['norm']!r}. It implements: {', '.join(norms)}.")
     missing = [key for key, parameter in accepted.items() if parameter.default is parameter.empty and key not in config]
     if missing:
         raise ConfigError(f"{spec.id} needs {', '.join(missing)}. {listed}")

@@ -408,3 +408,16 @@ def test_a_plugin_that_asks_for_plugins_while_it_is_imported_is_told_so(monkeypa
     monkeypatch.setattr(registry, "_registry", None)
     registry.list_plugins()
     assert asked
+
+
+def test_a_norm_that_the_tags_do_not_name_is_refused_whatever_the_class_takes():
+    """A plugin may declare `norm: str = "linf"` and no more: its tags say what it implements."""
+
+    @frozen(kw_only=True)
+    class Plain:
+        norm: str = "linf"
+
+    registry.register(Plain, kind="attack", name="plain_norm", tags=("linf",))
+    assert registry.create("attack", "plain_norm", norm="linf").norm == "linf"
+    with pytest.raises(ConfigError, match=r"implements: linf"):
+        registry.create("attack", "plain_norm", norm="l2")

@@ -271,8 +271,8 @@ class CountsRoundsInHalves(Honest):
 
 @breaks("refuses_other_norms")
 @frozen(kw_only=True)
-class TakesAnyNorm(Honest):
-    norm: str = "linf"
+class RefusesANormOfItsTags(Honest):
+    norm: str = norm_field("linf")
 
 
 @breaks("round_trips")
