@@ -36,8 +36,8 @@ class Code:
         self.python = not getattr(attack, "traceable", True)  # k and r are ints
         self.loss = functools.cache(named_loss)  # looked up once a batch
         self.forward = compiled(model, ("forward",), lambda: model.forward) if model.local else model.forward
-        bucketed = model.local and self.backend.static_shapes
-        self.send = Exact(model, frame.row_limit, self.forward if bucketed else None) if frame.exact else Traced(model)
+        padded = model.local and self.backend.static_shapes
+        self.send = Exact(model, frame.row_limit, self.forward, padded) if frame.exact else Traced(model)
 
     # ---- called by the driver
     def open(self, carry: Rows, rows: Rows, shared: Rows, r: int) -> Rows:

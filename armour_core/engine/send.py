@@ -41,9 +41,9 @@ class Exact:
 
     exact = True
 
-    def __init__(self, model: Model, limit: int, forward: Callable[[Array], Array] | None = None):
-        """forward: compiled, for which row counts are padded to powers of two; None: rows are sent exactly."""
-        self._model, self._limit, self._forward = model, limit, forward
+    def __init__(self, model: Model, limit: int, forward: Callable[[Array], Array], padded: bool):
+        """padded: `forward` is compiled for each shape, so row counts are brought to powers of two."""
+        self._model, self._limit, self._forward, self._padded = model, limit, forward, padded
 
     def __call__(self, points: Array, sent: Array) -> tuple[Array, Array | int]:
         backend: Backend = self._model.backend
@@ -55,11 +55,11 @@ class Exact:
         for start in range(0, len(chosen), self._limit):
             rows = chosen[start : start + self._limit]
             padded = rows
-            if self._forward is not None:
+            if self._padded:
                 padded = np.concatenate([rows, np.repeat(rows[:1], bucket(len(rows), self._limit) - len(rows))])
                 computed[rows[0]] += len(padded) - len(rows)
             block = xp.take(points, backend.asarray(padded.astype(np.int32)), axis=0)
-            outputs = (self._forward or self._model.forward)(block)
+            outputs = self._forward(block)
             parts.append(outputs[: len(rows), ...])
         if not parts:
             return None, 0

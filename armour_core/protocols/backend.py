@@ -34,7 +34,10 @@ NAMESPACE = frozenset(
 
 
 class Backend(Protocol):
-    """One framework on one device. Tensors are native; `xp` is a module of functions over them."""
+    """One framework on one device. Tensors are native; `xp` is a module of functions over them.
+
+    Two functions may be added where they are faster: `unit` and `normal`, which `armour_core.rng` describes.
+    """
 
     name: str  #: "torch"
     device: str  #: "cpu", "cuda:0", "GPU:0": where `asarray` places; nothing else moves anything
@@ -70,9 +73,10 @@ class Backend(Protocol):
         """`(f(x), pull)` where `pull(cotangent)` is the vector-Jacobian product, and may be called several times."""
 
     def compile(self, f: Callable[..., Any], model: Any = None) -> Callable[..., Any]:
-        """`f` over tensors and dicts of tensors, compiled where that pays (TF: tf.function without autograph). Python
-        values in the closure are baked in: the caller keys its cache with them. `model`: whose weights `f` reads, for
-        backends that must pass these as arguments."""
+        """`f` over tensors and dicts of tensors, compiled where that pays (TF: tf.function without autograph). What it
+        returns are constants: gradients are taken by `value_and_grad` and `vjp` within. Python values in the closure
+        are baked in: the caller keys its cache with them. `model`: whose weights `f` reads, for backends that must
+        pass these as arguments."""
 
     def iterate(
         self, step: Callable[[State, State, State, Array], State], model: Any = None

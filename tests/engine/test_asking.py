@@ -191,3 +191,39 @@ def test_of_several_points_the_best_is_kept(engine):
     shares = np.array([0.2, 0.4, 0.6, 0.8, 1.0]) * 0.5
     best = [shares[shares > d][0] if (shares > d).any() else np.inf for d in case.distance["l2"]]
     assert_allclose(nearest.distance, best, rtol=1e-4)
+
+
+def test_asking_records_no_graph():
+    """Weights that train would otherwise make every answer hold its graph."""
+    torch = pytest.importorskip("torch")
+    net = torch.nn.Linear(4, 3)
+    recorded = []
+
+    @frozen(kw_only=True)
+    class Look:
+        traceable: bool
+        norm: str = "linf"
+        steps: int = 2
+
+        def start(self, p, rng):
+            recorded.append(p.query(p.x).requires_grad)
+            return {"x": p.x}
+
+        def step(self, p, state, k, rng):
+            recorded.append(p.query(p.x).requires_grad)
+            if self.traceable:
+                recorded.append(p.grad(p.x)[0].requires_grad)
+            return state
+
+        def finish(self, p, state):
+            recorded.append(p.clean.requires_grad)
+            return state["x"]
+
+    x = np.zeros((2, 4), np.float32)
+    model = armour.wrap(net)
+    y = model(x).argmax(1)
+    for traceable in (True, False):
+        armour.run_attack(Look(traceable=traceable), model, x, y, eps=0.01)
+    assert recorded
+    assert not any(recorded)
+    assert model(x).requires_grad  # a plain call is the user's to differentiate

@@ -138,13 +138,11 @@ class TorchBackend:
         return y.detach(), back
 
     def compile(self, f: Callable[..., Any], model: Any = None) -> Callable[..., Any]:
-        """Eager by default; called outside inference mode, so that gradients can be taken within."""
+        """Eager by default, recording no graph; outside inference mode, so that gradients can be taken within."""
         code = torch.compile(f, dynamic=False) if self._compile == "always" else f
 
         def run(*args: Any) -> Any:
-            if not torch.is_inference_mode_enabled():
-                return code(*args)
-            with torch.inference_mode(False):
+            with _ordinary(), torch.no_grad():
                 return code(*_each(_ordinary_tensor, args))
 
         return run
