@@ -13,6 +13,7 @@ from typing import Any
 
 from armour_core.engine.books import Books, frozen_rows
 from armour_core.engine.losses import named_loss
+from armour_core.engine.pace import Pace
 from armour_core.engine.problem import Frame
 from armour_core.engine.rows import Rows
 from armour_core.engine.send import Exact, Traced
@@ -29,7 +30,8 @@ _PIECES = 128  # compiled pieces a model keeps; the oldest go first
 class Code:
     """The functions of one attack within one frame."""
 
-    def __init__(self, attack: Any, frame: Frame, model: Model):
+    def __init__(self, attack: Any, frame: Frame, model: Model, sample: tuple[int, ...]):
+        """sample: the shape of one."""
         self.attack, self.frame, self.model = attack, frame, model
         self.backend = model.backend
         self.name = describe(attack)
@@ -38,6 +40,10 @@ class Code:
         self.forward = compiled(model, ("forward",), lambda: model.forward) if model.local else model.forward
         padded = model.local and self.backend.static_shapes
         self.send = Exact(model, frame.row_limit, self.forward, padded) if frame.exact else Traced(model)
+
+        static = self.backend.static_shapes and not frame.exact
+        key = ("pace", sample, frame, identity(attack))
+        self.pace: Pace = _kept(model, key, lambda: Pace(static, frame.row_limit))
 
     # ---- called by the driver
     def open(self, carry: Rows, rows: Rows, shared: Rows, r: int) -> Rows:
@@ -107,10 +113,16 @@ def _carry(view: View, state: Rows) -> Rows:
 def compiled(
     model: Model, key: tuple[Any, ...], make: Callable[[], Callable[..., Any]], loop: bool = False
 ) -> Callable[..., Any]:
-    """Compiled code, made once for a key and kept by the model, so that it dies with it."""
+    """Compiled code, made once for a key."""
+    compiler = model.backend.iterate if loop else model.backend.compile
+    return _kept(model, key, lambda: compiler(make(), model))  # type: ignore[no-any-return]
+
+
+def _kept(model: Model, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+    """Kept by the model, so that it dies with it; the oldest pieces go first."""
     store = model.compiled
     if key not in store:
         while len(store) >= _PIECES:
             del store[next(iter(store))]
-        store[key] = (model.backend.iterate if loop else model.backend.compile)(make(), model)
-    return store[key]  # type: ignore[no-any-return]
+        store[key] = make()
+    return store[key]

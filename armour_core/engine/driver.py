@@ -85,12 +85,12 @@ class _Drive:
         self.xp: Any = self.backend.xp
         self.n: int = problem.x.shape[0]
         self.frame = frame_of(attack, problem, track)
-        self.code = Code(attack, self.frame, problem.model)
+        self.code = Code(attack, self.frame, problem.model, tuple(problem.x.shape[1:]))
         self.rows, self.shared = self._tensors()
 
     def run(self) -> Outcome:
         with self.problem.model.running():
-            batch = Batch(self.backend, self._opened(), self.rows, self.frame.row_limit)
+            batch = Batch(self.backend, self._opened(), self.rows)
             if hasattr(self.attack, "step"):
                 self._rounds(batch)
                 view, state = self.code.view(batch.carry, self.rows, self.shared)
@@ -162,9 +162,9 @@ class _Drive:
             live = self._live(batch.carry["over"])
             if len(live) == 0 or left == 0:
                 return
-            part = batch.take(live)
-            part.carry = self.code.open(part.carry, part.rows, self._shared(r), r)
             steps = self.attack.steps if left is None else min(self.attack.steps, left)
+            part = batch.take(live, self.code.pace.rows_for(len(live), steps))
+            part.carry = self.code.open(part.carry, part.rows, self._shared(r), r)
             taken = self._steps(batch, part, r, steps, deadline)
             left = None if left is None else left - taken
             if deadline is not None and time.monotonic() > deadline:
@@ -172,9 +172,10 @@ class _Drive:
 
     def _steps(self, batch: Batch, part: Part, r: int, steps: int, deadline: float | None) -> int:
         """Up to `steps` steps of one round; rows that end early are put back and left behind. Returns steps taken."""
-        k, chunk, shared = 0, 2 if self.backend.static_shapes else 1, self._shared(r)
+        k, chunk, shared, pace = 0, 2 if self.backend.static_shapes else 1, self._shared(r), self.code.pace
         while k < steps:
             n = min(1 if self.frame.exact else chunk if self.check else steps, steps - k)
+            began = time.perf_counter()
             part.carry = self.code.steps(part.carry, part.rows, shared, k, n)
             k, chunk = k + n, min(2 * chunk, _CHUNK)
             if deadline is not None and time.monotonic() > deadline:
@@ -182,12 +183,14 @@ class _Drive:
             if self.check and k < steps:
                 done = part.carry.get(STATE + "done")
                 live = self._live(part.carry["over"] if done is None else part.carry["over"] | done)
+                pace.note(part.size, n, time.perf_counter() - began)  # reading `live` has waited for the device
                 self.after_chunk(len(live))
                 if len(live) == 0:
                     break
-                if batch.size_of(len(live)) <= part.size * 3 // 4:
+                size = pace.rows_for(len(live), steps - k, part.size)
+                if size < part.size:
                     batch.put(part)
-                    part = batch.take(part.place[live])
+                    part = batch.take(part.place[live], size)
         batch.put(part)
         return k
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from armour_core.engine.send import bucket
 from armour_core.protocols.backend import Array, Backend
 
 Rows = dict[str, Array]
@@ -27,19 +26,14 @@ class Part:
 class Batch:
     """The whole of a batch: what `Part`s are taken from and put back into."""
 
-    def __init__(self, backend: Backend, carry: Rows, rows: Rows, limit: int):
+    def __init__(self, backend: Backend, carry: Rows, rows: Rows):
         self.carry, self.rows = carry, rows
-        self._backend, self._limit = backend, limit
+        self._backend = backend
         self._xp: Any = backend.xp
         self._n: int = rows["x"].shape[0]
 
-    def size_of(self, n: int) -> int:
-        """How many rows are computed for n: a power of two where code is compiled for each shape."""
-        return bucket(n, self._limit) if self._backend.static_shapes else n
-
-    def take(self, chosen: np.ndarray) -> Part:
-        """These rows, padded to a bucket with copies that are over from birth."""
-        size = self.size_of(len(chosen))
+    def take(self, chosen: np.ndarray, size: int) -> Part:
+        """These rows, padded to `size` with copies that are over from birth."""
         if size == len(chosen) == self._n:
             return Part(self.carry, self.rows, chosen, size)
         place = np.concatenate([chosen, np.repeat(chosen[:1], size - len(chosen))]).astype(np.int32)
