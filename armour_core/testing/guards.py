@@ -149,7 +149,8 @@ class NoTransfers:
         self._places: list[tuple[type, str, Any]] = []
         self.met: list[str] = []  #: what was fetched, even where the attack has swallowed the error
         tensor = type(inner.asarray(np.zeros(1, np.float32)))
-        exempt = {type(inner).__module__, tensor.__module__, inner.xp.__name__, "numpy"}
+        # a backend bears its framework's name, which the module of its tensors need not (jaxlib)
+        exempt = {type(inner).__module__, tensor.__module__, inner.xp.__name__, inner.name, "numpy"}
         self._exempt = {name.partition(".")[0] for name in exempt} - {"armour_core"}
         self._inside = {type(inner).__module__}
         for owner, names in ((type(inner), ("to_numpy",)), (tensor, _FETCHING)):
