@@ -54,28 +54,35 @@ def settle(
     finite = np.isfinite(adversarial.reshape(n, -1)).all(axis=1)
     if not finite.all():
         raise ContractError(f"{plugin} returned NaN or infinity in {n - int(finite.sum())} of {n} samples.")
-    start = x.astype(np.float64)
-    same = adversarial == seen if mask is None else (adversarial == seen) | ~mask
-    found = np.where(same, start, adversarial.astype(np.float64))
+    start, found = x.astype(np.float64), adversarial.astype(np.float64)
+    same = None  # elements that stay bit-equal to the caller's
+    if mask is not None:
+        same = ~mask
+    if seen.dtype != x.dtype:  # what the attack left alone, in the dtype it saw, is left alone
+        same = adversarial == seen if same is None else same | (adversarial == seen)
+    if same is not None:
+        found[same] = start[same]
     low, high = bounds
-    excess = np.where(same, 0.0, np.maximum(low - found, found - high)).reshape(n, -1).max(axis=1)
-    _refuse(plugin, f"bounds {bounds}", excess, np.full(n, tolerance("linf", 0.0, bounds, 1, seen.dtype)))
-    d = np.where(same, 0.0, np.clip(found, low, high) - start)
+    if found.min() < low or found.max() > high:
+        excess = np.maximum(low - found, found - high)
+        if same is not None:
+            excess[same] = 0.0
+        worst = excess.reshape(n, -1).max(axis=1)
+        _refuse(plugin, f"bounds {bounds}", worst, np.full(n, tolerance("linf", 0.0, bounds, 1, seen.dtype)))
+        np.clip(found, low, high, out=found)
+        if same is not None:
+            found[same] = start[same]
+    d = np.subtract(found, start, out=found)
     if eps is not None:
-        ball = norms.bind(norm, np, bounds)
-        size = ball.size(d)
-        _refuse(
-            plugin,
-            f"{norm} ball",
-            size - eps,
-            np.array([tolerance(norm, e, bounds, start[0].size, seen.dtype) for e in eps]),
-        )
+        size = norms.bind(norm, np, bounds).size(d)
+        allowed = np.array([tolerance(norm, e, bounds, d[0].size, seen.dtype) for e in eps])
+        _refuse(plugin, f"{norm} ball", size - eps, allowed)
         wide = (-1,) + (1,) * (x.ndim - 1)
-        if norm == "linf":
-            d = np.clip(d, -eps.reshape(wide), eps.reshape(wide))
-        elif norm != "l0":
-            d = d * np.where(size > eps, eps * (1 - 1e-12) / np.where(size > 0, size, 1.0), 1.0).reshape(wide)
-    return _round_towards(x, start + d, np.abs(d))
+        if norm == "linf" and (size > eps).any():
+            np.clip(d, -eps.reshape(wide), eps.reshape(wide), out=d)
+        elif norm in ("l2", "l1") and (size > eps).any():
+            d *= np.where(size > eps, eps * (1 - 1e-12) / np.where(size > 0, size, 1.0), 1.0).reshape(wide)
+    return _round_towards(x, start, d)
 
 
 def _refuse(plugin: str, rule: str, excess: np.ndarray, limit: np.ndarray) -> None:
@@ -87,11 +94,11 @@ def _refuse(plugin: str, rule: str, excess: np.ndarray, limit: np.ndarray) -> No
         )
 
 
-def _round_towards(x: np.ndarray, found: np.ndarray, reach: np.ndarray) -> np.ndarray:
-    """`found` in x's dtype; an element that rounding took farther from x than `reach` goes one step back."""
+def _round_towards(x: np.ndarray, start: np.ndarray, d: np.ndarray) -> np.ndarray:
+    """`start + d` in x's dtype; an element that rounding took farther from x than d goes one step back."""
     if not np.issubdtype(x.dtype, np.floating):
-        whole = np.trunc(found - x.astype(np.float64)).astype(np.int64)
-        return np.asarray((x.astype(np.int64) + whole).astype(x.dtype))
-    result = found.astype(x.dtype)
-    farther = np.abs(result.astype(np.float64) - x.astype(np.float64)) > reach
-    return np.where(farther, np.nextafter(result, x), result)
+        return np.asarray((x.astype(np.int64) + np.trunc(d).astype(np.int64)).astype(x.dtype))
+    result = (start + d).astype(x.dtype)
+    farther = np.abs(result - start) > np.abs(d)
+    result[farther] = np.nextafter(result[farther], x[farther])
+    return np.asarray(result)
