@@ -98,7 +98,7 @@ def _round_towards(x: np.ndarray, start: np.ndarray, d: np.ndarray) -> np.ndarra
     """`start + d` in x's dtype; an element that rounding took farther from x than d goes one step back."""
     if not np.issubdtype(x.dtype, np.floating):
         return np.asarray((x.astype(np.int64) + np.trunc(d).astype(np.int64)).astype(x.dtype))
-    result = (start + d).astype(x.dtype)
-    farther = np.abs(result - start) > np.abs(d)
-    result[farther] = np.nextafter(result[farther], x[farther])
-    return np.asarray(result)
+    result = (start + d).astype(x.dtype).reshape(-1)
+    farther = np.flatnonzero(np.abs(result - start.reshape(-1)) > np.abs(d.reshape(-1)))
+    result[farther] = np.nextafter(result[farther], x.reshape(-1)[farther])
+    return np.asarray(result.reshape(x.shape))
