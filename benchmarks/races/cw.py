@@ -8,7 +8,8 @@ from benchmarks.frameworks import Side
 from benchmarks.settings import Settings
 from benchmarks.timing import Contender, Course
 
-_C = 0.1  # the first value of c
+_C = 0.1  # the first value of c, where several are tried
+_ONE = 10.0  # the only one, where none other is
 
 
 def race(side: Side, course: Course, settings: Settings) -> None:
@@ -28,10 +29,10 @@ def race(side: Side, course: Course, settings: Settings) -> None:
         repeats,
     )
     if side.name == "torch":
-        single = peers.torchattacks(side, "CW", c=1, steps=steps, lr=0.01)
+        single = peers.torchattacks(side, "CW", c=_ONE, steps=steps, lr=0.01)
         course.race(
-            f"C&W, batch {batch}, c = 1, {steps} steps",
-            _ours(side, steps, 1, 1.0),
+            f"C&W, batch {batch}, c = {_ONE:g}, {steps} steps",
+            _ours(side, steps, 1, _ONE),
             [Contender("torchattacks", single, note="it stops the whole batch once its total cost has risen")],
             "median L2 distance",
             side.median_distance,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import armour_core as armour
 from benchmarks import peers
 from benchmarks.frameworks import Side
+from benchmarks.rows import Row
 from benchmarks.settings import Settings
 from benchmarks.timing import Contender, Course
 
@@ -22,8 +23,11 @@ def race(side: Side, course: Course, settings: Settings) -> None:
     ):
         try:
             queries = max(3, side.counted(run) // len(few.labels))
-        except Exception:  # it fails again in the race, where its row says why
-            queries = 3
+        except Exception as error:
+            note = f"does not run here: {type(error).__name__}: {str(error).splitlines()[0][:120]}"
+            what = f"HopSkipJump, {len(few.labels)} rows"
+            course.rows.append(Row(framework=course.framework, what=what, beside=name, note=note))
+            continue
         course.race(
             f"HopSkipJump, {len(few.labels)} rows, {queries} queries each",
             lambda queries=queries: armour.run_attack(attack, model, few.x, few.y, budget=queries).x_adv(),
