@@ -112,7 +112,7 @@ def test_keeps_the_contract(check):
 )
 
 LOSS = Sketch(
-    summary="Lowers the logit of the label, or raises that of the target",
+    summary="The other logits' mean against the label's, or the target's against the mean",
     imports="""\
 from armour_core import Spec, hookimpl
 from attrs import frozen
@@ -120,25 +120,32 @@ from attrs import frozen
     code='''
 @frozen(kw_only=True)
 class $Class:
-    """The label's logit alone: a loss to start from. Higher is nearer to the goal."""
+    """How far the mean logit stands above the label's: a loss to start from. Higher is nearer to the goal."""
 
     def __call__(self, logits, goal, *, backend, clean=None):
         """(N, C) logits -> (N,), each row's own, differentiable."""
         xp = backend.xp
         logit = xp.take_along_axis(logits, xp.expand_dims(goal.labels, axis=1), axis=1)[:, 0]
-        return -logit if goal.kind == "untargeted" else logit
+        gap = xp.mean(logits, axis=1) - logit
+        return gap if goal.kind == "untargeted" else -gap
 ''',
     test="""\
 import armour_core as armour
 import numpy as np
+from armour_core.testing import conformance
+
+
+@conformance("loss:$name")
+def test_keeps_the_contract(check):
+    check()
 
 
 def test_higher_is_nearer_to_the_goal():
     backend = armour.wrap(lambda x: x, backend="numpy").backend
     loss = armour.create("loss", "$name")
     logits, labels = np.array([[1.0, 2.0], [3.0, 5.0]], np.float32), np.array([0, 1], np.int32)
-    assert loss(logits, armour.Untargeted(labels), backend=backend).tolist() == [-1.0, -5.0]
-    assert loss(logits, armour.Targeted(labels), backend=backend).tolist() == [1.0, 5.0]
+    assert loss(logits, armour.Untargeted(labels), backend=backend).tolist() == [0.5, -1.0]
+    assert loss(logits, armour.Targeted(labels), backend=backend).tolist() == [-0.5, 1.0]
 """,
 )
 
