@@ -1,6 +1,7 @@
 """What a backend does beyond the functions of its namespace: placing, differentiating, looping, selecting."""
 
 import functools
+import logging
 import os
 import subprocess
 import sys
@@ -437,6 +438,16 @@ def test_any_keys_and_empty_states(backend: Any) -> None:
     end = run({key: backend.asarray(f32(v)) for key, v in odd.items()}, {}, {}, 0, 2)
     assert {key: float(v[0]) for key, v in end.items()} == {key: v + 2 for key, v in odd.items()}
     assert backend.iterate(lambda c, r, s, k: c)({}, {}, {}, 0, 3) == {}
+
+
+def test_tensorflow_does_not_warn_of_a_graph_for_each_shape(tensorflow_backend: Any, caplog: Any) -> None:
+    b = tensorflow_backend
+    doubled = b.compile(lambda x: x * 2)
+    logging.getLogger("tensorflow").addHandler(caplog.handler)
+    for rows in range(1, 13):
+        doubled(b.asarray(np.ones((rows, 2), np.float32)))
+    logging.getLogger("tensorflow").removeHandler(caplog.handler)
+    assert "retracing" not in caplog.text
 
 
 def test_tensorflow_traces_once_for_all_numbers(tensorflow_backend: Any) -> None:

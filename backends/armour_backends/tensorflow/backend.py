@@ -35,6 +35,12 @@ def _backend(name: str) -> "TensorFlowBackend":
     return TensorFlowBackend("cpu" if name == "CPU:0" else name)
 
 
+def _graph(f: Callable[..., Any]) -> Any:
+    graph = tf.function(f, autograph=False)
+    graph._omit_frequent_tracing_warning = True  # a graph for each shape is meant: batches shrink as rows are found
+    return graph
+
+
 def _devices() -> list[str]:
     _grow_gpu_memory()
     return [
@@ -147,7 +153,7 @@ class TensorFlowBackend:
 
     def compile(self, f: Callable[..., Any], model: Any = None) -> Callable[..., Any]:
         """One graph per shapes. Without autograph: it hides exceptions, and neutral code has no need of it."""
-        graph = tf.function(f, autograph=False)
+        graph = _graph(f)
 
         def run(*args: Any) -> Any:
             with tf.device(self._device):  # places the operations traced within, and what comes out
@@ -197,7 +203,7 @@ class TensorFlowBackend:
             )
             return values
 
-        return tf.function(loop, autograph=False)
+        return _graph(loop)
 
     def select(self, rows: Array, a: Array, b: Array) -> Array:
         """Whole rows by a bool vector: the old Select op copies rows; a broadcast `where` costs five times as much."""
