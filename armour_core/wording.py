@@ -6,12 +6,14 @@ from armour_core.findings import Measure
 def share(k: int, n: int) -> str:
     """`k` of `n` in figures a person says, never rounded to none or all: "9 of 10", "36 of 100", "fewer than 1 of 100".
 
-    Tenths where they are within 2.5 points, else hundredths.
+    The count itself below a hundred; else tenths where they are within 2.5 points, else hundredths.
     """
     if n == 0:
         return "none of 0"
     if k in (0, n):
         return "none" if k == 0 else "all"
+    if n < 100:
+        return f"{k} of {n}"  # rounded, it would be taken for a count of others
     tenths = round(10 * k / n)
     if 0 < tenths < 10 and abs(k / n - tenths / 10) <= 0.025:
         return f"{tenths} of 10"

@@ -132,7 +132,8 @@ def severity_facts(evaluation: Evaluation, at: int) -> dict[str, Measure]:
 def tried(evaluation: Evaluation, threat: Threat | None) -> str:
     """The attacks and what each of them sees, in a sentence or two."""
     each = [_introduced(unit) for unit in evaluation.units if unit.result is not None]
-    first = f"{listed(each)}, on the {int((~evaluation.initially_wrong).sum())} samples that were right to begin with"
+    right = plural(int((~evaluation.initially_wrong).sum()), "sample")
+    first = f"{listed(each)}, on the {right} that the model gets right"
     if evaluation.eps is not None and threat is not None:
         smallest, largest = threat.name(min(evaluation.eps)), threat.name(max(evaluation.eps))
         many = len(evaluation.eps) > 1
@@ -250,7 +251,7 @@ def _title(k: int, right: int, threat: Threat | None) -> str:
     if right == 0:
         return "No input was classified correctly, so there was nothing to attack"
     if k == 0:
-        return f"{size} flipped none of {right} correct predictions"
+        return f"{size} flipped none of {plural(right, 'correct prediction')}"
     return f"{size} flip {share(k, right)} correct predictions"
 
 

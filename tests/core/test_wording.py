@@ -15,6 +15,8 @@ from armour_core.wording import briefly, listed, percent, plural, share
         (356, 1000, "36 of 100"),
         (97, 100, "97 of 100"),
         (4, 100, "4 of 100"),
+        (42, 96, "42 of 96"),
+        (1, 3, "1 of 3"),
         (1, 1000, "fewer than 1 of 100"),
         (999, 1000, "more than 99 of 100"),
     ],
