@@ -128,6 +128,19 @@ def name_of(kind: str, default: Any = NOTHING, *, optional: bool = False) -> Any
     return _field(default, optional, _plugin_name, _is_plugin_name, f"the name of a registered {kind}", {KIND: kind})
 
 
+def names_of(kind: str, default: Any = (), *, optional: bool = False) -> Any:
+    """Names of plugins of this kind: a sequence of them, or one string with commas, "pgd,square". Becomes a tuple."""
+
+    def names(value: Any) -> Any:
+        parts = value.split(",") if isinstance(value, str) else value
+        return tuple(_plugin_name(part) for part in parts) if isinstance(parts, list | tuple) else value
+
+    def accepted(value: Any) -> bool:
+        return isinstance(value, tuple) and all(_is_plugin_name(part) for part in value)
+
+    return _field(default, optional, names, accepted, f'names of registered {kind}s, as in "a,b"')
+
+
 def _field(
     default: Any,
     optional: bool,

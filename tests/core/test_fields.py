@@ -13,6 +13,7 @@ from armour_core.fields import (
     flag,
     fraction,
     name_of,
+    names_of,
     non_negative,
     non_negative_int,
     norm_field,
@@ -34,6 +35,7 @@ class Sample:
     mode: str = choice("up", "down")
     fast: bool = flag(True)
     loss: str = name_of("loss", "ce")
+    attacks: tuple[str, ...] = names_of("attack")
     limit: int | None = positive_int(None)
     size: float | None = positive(2.0, optional=True)
 
@@ -78,6 +80,7 @@ WRONG = {
     "mode": ["UP", "sideways", "", 0, None, True],
     "fast": [0, 1, "yes", None, 1.0],
     "loss": ["", "1x", 3, None, "a b", len],
+    "attacks": ["", "pgd,", "a b", 3, None, ["pgd", 1], [["pgd"]]],
     "limit": [0, -1, "1", 1.5],
     "size": [0, "1", math.inf],
 }
@@ -102,6 +105,10 @@ def test_a_value_that_is_not_accepted_is_refused_by_class_field_and_value(name, 
         ("fast", np.False_, False),
         ("loss", "Mean-Margin", "mean_margin"),
         ("loss", "Their-Dist/Focal", "Their-Dist/focal"),
+        ("attacks", "pgd", ("pgd",)),
+        ("attacks", "PGD, their-dist/Walk", ("pgd", "their-dist/walk")),
+        ("attacks", ["pgd", "square"], ("pgd", "square")),
+        ("attacks", (), ()),
         ("limit", None, None),
         ("limit", 3, 3),
         ("size", None, None),

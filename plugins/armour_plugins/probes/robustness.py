@@ -12,7 +12,7 @@ from armour_core.engine.evaluate import Evaluation, evaluate
 from armour_core.engine.problem import Budget
 from armour_core.engine.provenance import plugin_entries
 from armour_core.errors import ConfigError, UnknownPlugin
-from armour_core.fields import non_negative_int, positive_int
+from armour_core.fields import names_of, non_negative_int, positive_int
 from armour_core.findings import Finding, Remedy
 from armour_core.wording import plural, share
 from armour_plugins.probes._samples import flipped_samples
@@ -45,7 +45,7 @@ class Robustness:
     alone; Gaussian noise of the same size beside them, as what happens without an attacker.
     """
 
-    attacks: tuple[str, ...] = ()  #: names; empty: those that the model allows
+    attacks: tuple[str, ...] = names_of("attack")  #: names; empty: those that the model allows
     steps: int = positive_int(40)  #: gradient steps of PGD at each eps
     queries: int = positive_int(300)  #: queries of Square for a sample at each eps
     label_queries: int = positive_int(2000)  #: queries for a sample where only labels are given
@@ -104,9 +104,13 @@ class Robustness:
         usable = {name: config for name, config in settings.items() if norm in registry.spec("attack", name).tags}
         if not usable:
             able = sorted({spec.name for spec in registry.list_plugins("attack", tags=(norm,))})
+            do = (
+                f"Name one that does in the probe's `attacks`: {', '.join(able)}."
+                if able
+                else "No installed attack does."
+            )
             raise ConfigError(
-                f"{_ID}: none of {', '.join(settings)}, which this model allows, works in norm {norm}. "
-                f"Attacks that do: {', '.join(able) or 'none'}; name one in the probe's `attacks`."
+                f"{_ID}: none of {', '.join(settings)}, which this model allows, works in norm {norm}. {do}"
             )
         usable |= {"gaussian_noise": {}} if norm in registry.spec("attack", "gaussian_noise").tags else {}
         return [registry.create("attack", name, norm=norm, **config) for name, config in usable.items()]
