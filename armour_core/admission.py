@@ -1,5 +1,6 @@
 """Data at the door: numbers, finite, and inside the model's bounds; or an error that says what is wrong."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from armour_core.errors import DataError
 from armour_core.protocols.backend import Array, Backend
 
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # Keras colours its messages
 _EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 
 
@@ -110,7 +112,7 @@ def _outside(low: float, high: float, bounds: tuple[float, float], name: str, wh
             f"{found}\n  The excess is small, as interpolation or rounding leaves it. Clip it: numpy.clip({what}, "
             f"{lo:g}, {hi:g})."
         )
-    if (lo, hi) == (0.0, 1.0) and low >= 0 and 2 < high <= 255:
+    if (lo, hi) == (0.0, 1.0) and low >= 0 and 128 <= high <= 255:
         return (
             f"{found}\n  It looks like 8-bit images. Scale it: {what} / 255; or, if the network itself takes 0 to 255: "
             "wrap(net, bounds=(0, 255))."
@@ -137,6 +139,6 @@ def _pair(bounds: tuple[float, float]) -> str:
 
 def one_line(error: BaseException, limit: int = 300) -> str:
     """An exception's type and message in one line, for quoting in ours."""
-    text = " ".join(str(error).split())
+    text = " ".join(_COLOURS.sub("", str(error)).split())
     text = text if len(text) <= limit else text[: limit - 3] + "..."
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

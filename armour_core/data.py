@@ -49,7 +49,8 @@ class Dataset:
         """At most `n` rows drawn without replacement with `seed`, in their order; all of them for None."""
         if n is None or n >= len(self):
             return self
-        drawn = np.random.default_rng(seed).permutation(len(self))[:n]
+        entropy = seed if seed >= 0 else (1, -seed)  # NumPy takes no negative ones
+        drawn = np.random.default_rng(entropy).permutation(len(self))[:n]
         return self.take(np.sort(drawn))
 
     def arranged(self, layout: str) -> "Dataset":
@@ -141,7 +142,7 @@ def _check_type(labels: np.ndarray) -> None:
             "Pass integers from 0; regression targets and probabilities are not labels."
         )
     raise DataError(
-        f"y is of type {labels.dtype} with values such as {labels.flat[0]!r}. Pass class numbers: "
+        f"y is of type {labels.dtype} with values such as {labels.flat[:1].tolist()[0]!r}. Pass class numbers: "
         "np.unique(y, return_inverse=True)[1] numbers names in sorted order; the model's own order may differ."
     )
 

@@ -187,14 +187,17 @@ def _from_python(uri: Uri) -> Any:
         if not _is_factory(made_by):
             return made_by
         try:
-            return made_by()
+            made = made_by()
         except ArmourError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ConfigError(
                 f"Model {uri.text!r}: {attribute}() raised {type(error).__name__}: {error}. "
                 "A factory takes no arguments and returns the network."
             ) from error
+    if made is None:
+        raise ConfigError(f"Model {uri.text!r}: {attribute}() returned None. End it with: return net")
+    return made
 
 
 @contextlib.contextmanager
@@ -235,7 +238,7 @@ def _module(uri: Uri, name: str) -> ModuleType:
         ) from error
     except ArmourError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that parses its arguments at import exits
         raise ConfigError(f"Model {uri.text!r}: importing {name!r} raised {type(error).__name__}: {error}.") from error
 
 

@@ -1,7 +1,8 @@
 """Scan a model for weaknesses, and write a report to hand on."""
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -66,7 +67,7 @@ def command(
     from armour_core.engine.scan import scan
 
     asked = configured(probes or ("robustness",), changes)
-    with reporting(quiet) as progress:
+    with _in_options(), reporting(quiet) as progress:
         progress.line(f"armour {__version__}: scanning {model} on {data}, {threat}")
         report = scan(
             model,
@@ -88,6 +89,20 @@ def command(
         )
         progress.remarks(report.warnings)
     return Answer(value=report.to_dict(), show=shown(report, out), code=status(report))
+
+
+@contextlib.contextmanager
+def _in_options() -> Iterator[None]:
+    """Errors that advise on the arguments of `wrap` say as well which options set them here."""
+    try:
+        yield
+    except ArmourError as error:
+        advice = str(error).partition("wrap(net, ")[2]
+        options = {"bounds=": "--bounds LO:HI", "preprocessing=": "--mean and --std", "outputs=": "--outputs"}
+        meant = [option for argument, option in options.items() if argument in advice]
+        if meant:
+            error.args = (f"{error}\n  On the command line: {', '.join(meant)}.", *error.args[1:])
+        raise
 
 
 def configured(names: tuple[str, ...], changes: tuple[str, ...]) -> list[Any]:

@@ -194,6 +194,7 @@ def test_labels_and_probabilities_are_models_too(scan):
         (["--set", "robustness.pictures=-1"], "load", "at least 0"),
         (["--fail-on", "robust_acuracy<0.4"], "load", "Did you mean robust_accuracy"),
         (["--fail-on", "robust_accuracy"], "load", "not understood"),
+        (["--set", "robustness.attacks=square,pdg"], "load", "No attack is named 'pdg'"),
         (["--seed", "x"], "load", "--seed"),
         (["--samples", "0"], "load", "--samples"),
         (["--samples", "many"], "load", "--samples"),
@@ -218,6 +219,7 @@ def test_labels_and_probabilities_are_models_too(scan):
         (["--data", "npz:nan.npz"], "load", "NaN"),
         (["--data", "npz:inf.npz"], "load", "infinite"),
         (["--data", "npz:normalised.npz"], "load", "looks normalised"),
+        (["--data", "npz:normalised.npz"], "load", "On the command line: --bounds LO:HI, --mean and --std."),
         (["--data", "npz:narrow.npz"], "load", "does not take x of shape"),
         (["--data", "npz:truncated.npz"], "load", "damaged"),
         (["--data", "npz:pickle.npz"], "load", "allow_pickle=True"),
@@ -226,6 +228,7 @@ def test_labels_and_probabilities_are_models_too(scan):
         ([], "nothing", "has no 'nothing'"),
         ([], "broken", "raised RuntimeError: no weights here"),
         ([], "probabilities", "probabilities"),
+        ([], "probabilities", "On the command line: --outputs."),
         ([], "overflowing", "not finite"),
     ],
 )

@@ -31,7 +31,7 @@ def test_lists_are_labels_too():
         (GOOD + 0.5, "regression targets"),
         (np.array([0, np.nan, 1, 2]), "no class numbers"),
         (GOOD > 1, "bool"),
-        (np.array(["cat", "dog", "cat", "cow"]), "'cat'"),
+        (np.array(["cat", "dog", "cat", "cow"]), "values such as 'cat'. Pass"),
         (np.array([0, -1, -1, 2]), "2 negative labels (the first, -1, at place 1)"),
         (GOOD + 1, "start at 1: pass y - 1"),
         (np.array([0, 7, 1, 2]), "numbered 0 to 2"),
@@ -75,6 +75,7 @@ def test_a_sample_is_reproducible_ordered_and_knows_its_places(images):
     np.testing.assert_array_equal(drawn.x, images.x[drawn.index])
     np.testing.assert_array_equal(drawn.take([2, 0]).index, drawn.index[[2, 0]])
     assert images.sample(None, 0) is images.sample(5, 0) is images
+    assert len(images.sample(3, seed=-4)) == 3
 
 
 def test_images_are_rearranged_only_where_their_layout_is_known(images):

@@ -13,6 +13,7 @@ import pytest
 
 import armour_core as armour
 from armour_core import ConfigError, DataError
+from armour_core.admission import one_line
 from armour_core.detection import captured, frameworks, takes_arrays
 from armour_core.layout import Preprocessing, channel_axis
 from armour_core.locks import lock_of
@@ -260,6 +261,7 @@ def test_a_function_gets_the_dtype_of_the_data():
         (IMAGES * 2 - 1, r"normalised to \[-1, 1\].*preprocessing=\(0\.5, 0\.5\).*bounds=\(-1, 1\)"),
         (IMAGES * 255, r"looks like 8-bit images. Scale it: x / 255.*bounds=\(0, 255\)"),
         (IMAGES * 1000, r"Scale the data.*wrap\(net, bounds="),
+        (IMAGES * 7.9, r"Scale the data.*wrap\(net, bounds="),
         (IMAGES * 1.0005, r"small, as interpolation or rounding leaves it. Clip it: numpy.clip\(x, 0, 1\)"),
         ((IMAGES * 255).astype(np.uint8), r"x is uint8 .*bounds \(0, 1\).\n  Scale it: x.astype\('float32'\) / 255"),
         (IMAGES.astype(np.int64), "dtype int64.*\n.*Pass floats"),
@@ -818,3 +820,7 @@ def test_a_fingerprint_follows_weights_names_and_settings():
     ]
     assert len({same, *(m.fingerprint() for m in others)}) == 6
     assert armour.wrap(linear).fingerprint() is None
+
+
+def test_what_a_framework_says_is_quoted_without_its_colours():
+    assert one_line(ValueError("Called.\n\x1b[1mInput 0 is wrong\x1b[0m")) == "ValueError: Called. Input 0 is wrong"

@@ -36,6 +36,12 @@ FACTORIES = """
     def broken():
         raise KeyError("weights.npz")
 
+    def leaves():
+        raise SystemExit(5)
+
+    def forgets():
+        network()
+
     def wants(size):
         return Linear()
 
@@ -88,6 +94,8 @@ def test_an_object_in_memory_is_wrapped_and_a_model_is_taken():
         ("python:{here}:netwrok", "Did you mean network"),
         ("python:{here}:broken", "broken() raised KeyError: 'weights.npz'"),
         ("python:{here}:wants", "takes no arguments"),
+        ("python:{here}:leaves", "leaves() raised SystemExit: 5"),
+        ("python:{here}:forgets", "forgets() returned None"),
         ("python:{here}", "write python:MODULE:FACTORY"),
         ("python:{here}.py:network", "python:{here}:network"),
         ("python:./sub/{here}.py:network", "python:{here}:network"),
@@ -110,6 +118,7 @@ def test_a_uri_that_names_no_model_is_refused_with_what_to_write(here, uri, says
         ("import no_such_dependency", "needs 'no_such_dependency', which is not installed"),
         ("1 / 0", "importing .* raised ZeroDivisionError"),
         ("def f(:", "raised SyntaxError"),
+        ("import sys; sys.exit(5)", "importing .* raised SystemExit: 5"),
     ],
 )
 def test_a_module_that_does_not_import_is_told_apart_from_one_that_is_not_there(here, tmp_path, code, says):
