@@ -100,6 +100,10 @@ class View:
     # ---- asking
     def query(self, x: Array, where: Array | None = None, keep: bool = True) -> Array:
         """Outputs for (N, ...) or (N, R, ...): (N[, R], C), or (N[, R]) from a model of labels. Books what is sent."""
+        return self._ask(x, where, keep)[0]
+
+    def _ask(self, x: Array, where: Array | None, keep: bool) -> tuple[Array, Array | None]:
+        """Outputs, and their margin where it was needed to judge them."""
         xp = self.xp
         points, per = self._points(x)
         seen, draws = self._behind(points)
@@ -109,16 +113,14 @@ class View:
         self._count(sent, per, draws, computed)
         if outputs is None:  # nothing was sent
             clean = self.clean if not per else xp.expand_dims(self.clean, axis=1)
-            return xp.broadcast_to(clean, sent.shape + self.clean.shape[1:])
+            return xp.broadcast_to(clean, sent.shape + self.clean.shape[1:]), None
         outputs = self._mean(outputs, draws)
         if per:
             outputs = xp.reshape(outputs, (sent.shape[0], per, *outputs.shape[1:]))
         if where is not None or self.left is not None or self._send.exact:
             clean = xp.expand_dims(self.clean, axis=1) if per else self.clean
             outputs = xp.where(xp.reshape(sent, sent.shape + (1,) * (outputs.ndim - sent.ndim)), outputs, clean)
-        if keep and self._own:
-            self._judge(points, outputs, sent)
-        return outputs
+        return outputs, self._judge(points, outputs, sent) if keep and self._own else None
 
     def margin(self, x: Array, where: Array | None = None, keep: bool = True) -> Array:
         """(N[, R]) > 0 exactly where the goal is met. Needs scores."""
@@ -127,11 +129,15 @@ class View:
                 "the attack asks for scores, and this model tells only labels: "
                 "choose a label-only attack, such as hopskipjump."
             )
-        return self._over_points(self.goal.margin, self.query(x, where, keep))
+        return self._margin(x, where, keep)
 
     def success(self, x: Array, where: Array | None = None, keep: bool = True) -> Array:
         """bool (N[, R]): whether the goal is met. All that a label-only attack asks."""
-        return self._over_points(self.goal.margin, self.query(x, where, keep)) > 0
+        return self._margin(x, where, keep) > 0
+
+    def _margin(self, x: Array, where: Array | None, keep: bool) -> Array:
+        outputs, margin = self._ask(x, where, keep)
+        return self._over_points(self.goal.margin, outputs) if margin is None else margin
 
     def grad(
         self,
@@ -265,7 +271,8 @@ class View:
             rows = max(per, 1) * cost
         self.books.count(sent, per, cost, rows, backward)
 
-    def _judge(self, points: Array, outputs: Array, sent: Array) -> None:
+    def _judge(self, points: Array, outputs: Array, sent: Array) -> Array:
+        """Offer a candidate a row to the books. Returns the margin of all."""
         margin = self._over_points(self.goal.margin, outputs)
         merit, hit = margin, margin > 0
         if self.until == "max_loss" and not self._frame.hard:
@@ -275,6 +282,7 @@ class View:
         if sent.ndim == 2:
             points, merit, hit, sent = self.books.best_of(points, merit, hit, sent, self.norm, self.x)
         self.books.keep(points, self.xp.astype(merit, self.x.dtype), hit, sent, self.norm, self.x, self.enough)
+        return margin
 
     def _need_autodiff(self) -> None:
         if "autodiff" not in self.model.capabilities:
