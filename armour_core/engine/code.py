@@ -93,8 +93,11 @@ class Code:
         view, state = self.view(carry, rows, shared)
         new = self.attack.step(view, state, k, self.rng(rows, shared).fork("step").at(k))
         check_same(self.name, "step", state, new)
-        if "done" in state:  # rests: steps computed beside it must not move it
-            new = frozen_rows(self.backend, state["done"], state, new)
+        still = state.get("done")  # rests: steps computed beside it must not move it
+        if self.frame.counted:  # nor may they move what cannot pay for them
+            still = carry["over"] if still is None else still | carry["over"]
+        if still is not None:
+            new = frozen_rows(self.backend, still, state, new)
         return _carry(view, new)
 
     # ----

@@ -91,10 +91,13 @@ class _Drive:
     def run(self) -> Outcome:
         with self.problem.model.running():
             batch = Batch(self.backend, self._opened(), self.rows)
+            never = batch.carry["over"]  # rows that the attack does not see
             if hasattr(self.attack, "step"):
                 self._rounds(batch)
                 view, state = self.code.view(batch.carry, self.rows, self.shared)
                 proposal = self._proposed(self.attack.finish(view, state)) if state else self.problem.x
+                if state and self.check:  # where it has no state, it has nothing to propose
+                    proposal = self.backend.select(never, self.problem.x, proposal)
             else:
                 proposal = self._whole(batch)
             if self.check:
@@ -165,13 +168,13 @@ class _Drive:
             steps = self.attack.steps if left is None else min(self.attack.steps, left)
             part = batch.take(live, self.code.pace.rows_for(len(live), steps))
             part.carry = self.code.open(part.carry, part.rows, self._shared(r), r)
-            taken = self._steps(batch, part, r, steps, deadline)
-            left = None if left is None else left - taken
+            self._steps(batch, part, r, steps, deadline)
+            left = None if left is None else left - steps  # whoever rested earlier: rows do not depend on one another
             if deadline is not None and time.monotonic() > deadline:
                 return
 
-    def _steps(self, batch: Batch, part: Part, r: int, steps: int, deadline: float | None) -> int:
-        """Up to `steps` steps of one round; rows that end early are put back and left behind. Returns steps taken."""
+    def _steps(self, batch: Batch, part: Part, r: int, steps: int, deadline: float | None) -> None:
+        """Up to `steps` steps of one round; rows that end early are put back and left behind."""
         k, chunk, shared, pace = 0, 2 if self.backend.static_shapes else 1, self._shared(r), self.code.pace
         while k < steps:
             n = min(1 if self.frame.exact else chunk if self.check else steps, steps - k)
@@ -192,7 +195,6 @@ class _Drive:
                     batch.put(part)
                     part = batch.take(part.place[live], size)
         batch.put(part)
-        return k
 
     def _live(self, over: Array) -> np.ndarray:
         """Rows that are not over. The one thing read from the device between chunks; without a check nothing is."""

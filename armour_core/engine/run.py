@@ -118,6 +118,10 @@ class _Run:
         self.given = x
         self._first_predictions()
         self._note_fallback()
+        if self.targets is not None and (own := int((self.targets == self.y).sum())):
+            self.warnings.append(
+                f"{own} target(s) are the label itself: met without a change, and counted as successes"
+            )
         wrong = self.predicted_wrong if self.until == "success" else np.zeros(self.n, dtype=bool)
         rows = np.flatnonzero(~wrong)
         eps: list[Any] = [None] if self.eps is None else sorted(set(self.eps))
@@ -126,13 +130,14 @@ class _Run:
             if self.minimum
             else self._sweep(rows, [float(e) for e in eps if e is not None])
         )
+        found &= ~self.predicted_wrong  # max_loss attacks these too, and they are no successes
         order = [0] if self.eps is None else [eps.index(e) for e in self.eps]
         return Result(
             attack=self.described,
             norm=self.norm,
             eps=self.eps,
             success=found[order],
-            distance=np.where(self.predicted_wrong & ~found[-1], 0.0, self.distance),
+            distance=np.where(self.predicted_wrong, 0.0, self.distance),
             initially_wrong=self.predicted_wrong,
             queries=Queries(forward=self.forward, backward=self.backward, computed=self.computed),
             seconds=time.perf_counter() - began,
@@ -197,8 +202,20 @@ class _Run:
                 if self.until == "success":
                     rows = rows[~success[k, rows]]
             hit = self._stages(rows, value, None)
+            if k and self.returned:
+                self._carry_up(success[k, rows], hit)
             success[k, rows] |= hit
         return success
+
+    def _carry_up(self, before: np.ndarray, hit: np.ndarray) -> None:
+        """What came back at a smaller eps stays where it alone was a success; to keep the best, wherever it was one."""
+        place = np.searchsorted(self.found_at[-2], self.found_at[-1])
+        older, newer = self.returned[-2:]
+        stays = before if self.keep == "best" else before & ~hit
+        newer[stays] = older[place[stays]]
+        if self.keep == "best":
+            older[place] = newer
+            del self.found_at[-1], self.returned[-1]
 
     def _minimum_norm(self, rows: np.ndarray, eps: list[Any]) -> np.ndarray:
         """One run serves every eps: a row is done once its best is within the smallest."""
@@ -217,9 +234,10 @@ class _Run:
             for start in range(0, len(open_rows), self.batch_size):
                 places = open_rows[start : start + self.batch_size]
                 outcome = self._batch(stage, rows[places], eps, enough)
+                better = outcome.success | ~hit[places]
                 hit[places] |= outcome.success
-                if returned is not None:
-                    returned[places] = outcome.returned
+                if returned is not None and outcome.returned is not None:
+                    returned[places[better]] = outcome.returned[better]
                 done, total = min(start + self.batch_size, len(open_rows)), len(open_rows)
                 self.progress(self._at(eps), done, total)
                 registry.observe("armour_after_batch", run=self.about, done=done, total=total)
@@ -291,7 +309,7 @@ class _Kept:
 
     def __init__(self, run: _Run, order: list[int]):
         self._clean, self._native, self._backend = run.given, run.native, run.backend
-        self._rows, self._returned, self._order, self._best = run.found_at, run.returned, order, run.keep == "best"
+        self._rows, self._returned, self._order = run.found_at, run.returned, order
 
     def __call__(self, k: int) -> Any:
         if not -len(self._order) <= k < len(self._order):

@@ -82,7 +82,7 @@ def settle(
             np.clip(d, -eps.reshape(wide), eps.reshape(wide), out=d)
         elif norm in ("l2", "l1") and (size > eps).any():
             d *= np.where(size > eps, eps * (1 - 1e-12) / np.where(size > 0, size, 1.0), 1.0).reshape(wide)
-    return _round_towards(x, start, d)
+    return _round_away(x, start, d, bounds) if eps is None else _round_towards(x, start, d)
 
 
 def _refuse(plugin: str, rule: str, excess: np.ndarray, limit: np.ndarray) -> None:
@@ -102,3 +102,16 @@ def _round_towards(x: np.ndarray, start: np.ndarray, d: np.ndarray) -> np.ndarra
     farther = np.flatnonzero(np.abs(result - start.reshape(-1)) > np.abs(d.reshape(-1)))
     result[farther] = np.nextafter(result[farther], x.reshape(-1)[farther])
     return np.asarray(result.reshape(x.shape))
+
+
+def _round_away(x: np.ndarray, start: np.ndarray, d: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
+    """The same for the smallest perturbation: no ball holds it, and towards x it would fall back across the boundary.
+
+    A whole number that moved by less than a sixteenth stays: that much is the rounding of an attack's own arithmetic.
+    """
+    if not np.issubdtype(x.dtype, np.floating):
+        return np.asarray((start + np.sign(d) * np.ceil(np.abs(d) - 0.0625)).astype(x.dtype))
+    result = (start + d).astype(x.dtype)
+    further = np.nextafter(result, np.where(d > 0, np.inf, -np.inf).astype(x.dtype))
+    short = (np.abs(result - start) < np.abs(d)) & (further >= bounds[0]) & (further <= bounds[1])
+    return np.asarray(np.where(short, further, result))

@@ -61,7 +61,8 @@ def checked(
 
     found = host(carry["found"])
     kept = frame.track
-    returned = settled(backend.select(carry["found"], carry["best"], proposal) if kept else proposal)
+    first = kept and (frame.minimum or frame.until == "success")  # max_loss compares the proposal in every row
+    returned = settled(backend.select(carry["found"], carry["best"], proposal) if first else proposal)
     outputs = forward(backend.asarray(returned, problem.x.dtype))
     goal = KINDS[frame.goal](problem.goal.labels, backend.xp)
     margin = goal.margin(outputs)

@@ -118,14 +118,16 @@ class TensorFlowNet:
         return reason
 
     def _trace(self, x: Array) -> str | None:
-        graph = tf.function(
-            self.forward, autograph=False, input_signature=[tf.TensorSpec((None, *x.shape[1:]), x.dtype)]
-        )
-        try:
-            graph.get_concrete_function()
-        except Exception as error:
-            return one_line(error, 160)
-        return None
+        reason = None
+        for rows in (None, x.shape[0]):  # code that computes with x.shape[0] traces for a known number of rows alone
+            spec = tf.TensorSpec((rows, *x.shape[1:]), x.dtype)
+            try:
+                tf.function(self.forward, autograph=False, input_signature=[spec]).get_concrete_function()
+            except Exception as error:
+                reason = reason or one_line(error, 160)
+            else:
+                return None
+        return reason
 
     def _moving(self) -> dict[str, Any]:
         return {
