@@ -30,9 +30,9 @@ class CW:
     def start(self, p, rng):
         """c at its first value, and w at x."""
         xp = p.xp
-        const = xp.full((p.x.shape[0],), self.initial_const, dtype=p.x.dtype)
+        const = xp.full((p.x.shape[0],), self.initial_const, dtype=self._dtype(p))
         zero, top = xp.zeros_like(const), xp.full_like(const, xp.inf)
-        own = {"best": p.x, "size": top} if self.confidence else {}
+        own = {"best": p.x, "size": xp.astype(top, p.x.dtype)} if self.confidence else {}
         return self._round(p, const, zero, top) | own
 
     def again(self, p, state, r, rng):
@@ -53,12 +53,14 @@ class CW:
         const, start, (b1, b2) = state["const"], p.x, self._betas
 
         def hinge(logits):  # climbed
-            return const * xp.minimum(p.goal.margin(logits), self.confidence)
+            margin = p.goal.margin(logits)
+            margin = margin if const.dtype == start.dtype else xp.astype(margin, const.dtype)
+            return const * xp.minimum(margin, self.confidence)
 
         value, g = p.grad(state["w"], hinge, via=lambda w: self._x(p, w), keep=not self.confidence)
         squash = xp.tanh(state["w"])
         x = self._x(p, state["w"])
-        d = (x - start) / (high - low)
+        d = xp.astype(x - start, const.dtype) / (high - low)
         far = d * (1.0 - squash * squash)  # gradient of the squared distance: 2 d times dx'/dw, which is half of this
         g = far - g
         t = xp.astype(k, g.dtype) + 1.0
@@ -87,7 +89,7 @@ class CW:
     def _round(self, p, const, low, high):
         xp = p.xp
         bottom, top = p.bounds
-        unit = (p.x - (bottom + top) / 2) / ((top - bottom) / 2)
+        unit = (xp.astype(p.x, const.dtype) - (bottom + top) / 2) / ((top - bottom) / 2)
         w = xp.atanh(unit * 0.999999)
         no = xp.zeros((p.x.shape[0],), dtype=xp.bool)
         return {
@@ -96,7 +98,14 @@ class CW:
         }  # fmt: skip
 
     def _x(self, p, w):
-        """From w to the bounds; a masked element stays at x."""
+        """From w to the bounds; a masked element stays at x. Gradients do not see the constraints."""
         low, high = p.bounds
         x = (low + high) / 2 + (high - low) / 2 * p.xp.tanh(w)
+        x = x if p.x.dtype == self._dtype(p) else p.xp.astype(x, p.x.dtype)
+        if p.constraints:
+            x = p.backend.stop_gradient(p.inside(x)) + (x - p.backend.stop_gradient(x))
         return x if p.mask is None else p.xp.where(p.mask, x, p.x)
+
+    def _dtype(self, p):
+        """What w and Adam are kept in: at least float32, since the tiny numbers of Adam vanish in less."""
+        return p.x.dtype if p.x.dtype == p.xp.float64 else p.xp.float32

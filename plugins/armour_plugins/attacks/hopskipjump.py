@@ -102,7 +102,7 @@ class HopSkipJump:
             step = xp.reshape(size, (n, 1) + (1,) * (rank - 1))
             asked = xp.clip(here + step * noise, *p.bounds)
             noise = (asked - here) / step
-            met = xp.astype(p.success(asked, where=rows, keep=True), x.dtype) * 2.0 - 1.0
+            met = xp.astype(p.success(asked, where=rows, keep=not p.constraints), x.dtype) * 2.0 - 1.0
             weight = xp.reshape(met, (n, shape[1]) + (1,) * (rank - 1))
             total = total + xp.sum(weight * noise, axis=1)
             directions = directions + xp.sum(noise, axis=1)
@@ -124,10 +124,10 @@ class HopSkipJump:
         low = xp.zeros_like(high)
         best = x
         for _ in range(40):
-            open_rows = rows & (high - low > limit)
+            middle = (low + high) / 2  # where floats have none between, the tolerance is out of reach
+            open_rows = rows & (high - low > limit) & (low < middle) & (middle < high)
             if not p.some(open_rows):
                 break
-            middle = (low + high) / 2
             trial = self._between(p, x, p.wide(middle))
             met = p.success(trial, where=open_rows)
             here, back = open_rows & met, open_rows & xp.logical_not(met)

@@ -15,7 +15,7 @@ class PGD:
     norm: str = norm_field("linf", "l2", "l1")
     steps: int = positive_int(40)  #: gradient steps in one round
     rel_step: float | None = positive(None)  #: step over eps; None means 2.5 / steps
-    rounds: int = positive_int(1)  #: restarts: the default `again` is `start`
+    rounds: int = positive_int(1)  #: restarts
     random_start: bool = flag(True)  #: start uniform in the ball; False: at x
     loss: str = name_of("loss", "ce")  #: a registered loss: ce, dlr, margin, kl
 
@@ -23,6 +23,11 @@ class PGD:
         """A point of the ball."""
         x = p.inside(p.x + p.norm.sample(p.x, p.eps, rng)) if self.random_start else p.x
         return {"x": x}
+
+    def again(self, p, state, r, rng):
+        """A restart. Where the round before ended is asked first: the engine's last check sees the last round only."""
+        p.query(state["x"])
+        return self.start(p, rng)
 
     def step(self, p, state, k, rng):
         """Uphill, and back inside."""

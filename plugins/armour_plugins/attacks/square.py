@@ -39,8 +39,10 @@ class Square:
         x = state["x"]
         side = self._side(p, plane, k)
         if self.norm == "linf":
-            here = Window(plane, rng, side)
-            trial = p.inside(p.xp.where(here.mask, p.x + p.eps * plane.signs(rng, height=1, width=1), x))
+            here, d = Window(plane, rng, side), p.eps * plane.signs(rng, height=1, width=1)
+            trial = p.inside(p.xp.where(here.mask, p.x + d, x))
+            same = p.norm.size(trial - x) == 0  # nothing new to ask: the opposite signs are
+            trial = p.where(same, p.inside(p.xp.where(here.mask, p.x - d, x)), trial)
         else:
             trial = p.inside(p.x + self._moved(p, plane, x - p.x, side, rng))
         margin = p.margin(trial)
