@@ -55,4 +55,5 @@ def as_logits(xp: Any, outputs: Array, kind: str) -> Array:
     """Outputs that a softmax turns into the model's probabilities: log p where it tells these, else as they are."""
     if kind != "probabilities":
         return outputs
-    return xp.log(xp.maximum(outputs, xp.finfo(outputs.dtype).smallest_normal))
+    least = float(xp.finfo(outputs.dtype).smallest_normal) ** 0.75  # 1 / p, times an attack's constants, stays finite
+    return xp.log(xp.maximum(outputs, least))

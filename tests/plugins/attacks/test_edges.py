@@ -70,3 +70,20 @@ def test_a_bisection_ends_where_floats_do(engine):
         y = ((x / high - 0.5) @ w).argmax(1)
         costs.append(armour.run_attack(attack, model, x, y).queries.forward.mean())
     assert costs[1] <= costs[0] + 20  # of two bisections; log2(255) = 8 for each
+
+
+def test_cw_stands_probabilities_that_vanish(gradients):
+    """1 / p of the smallest p, times the constant, is beyond floats: no row comes back as NaN and costs the others."""
+    xp = gradients.backend.xp
+    w = gradients.backend.asarray(np.array([[-1.0, 1.0]], np.float32))
+
+    def net(x):
+        e = xp.exp(xp.matmul(x, w))
+        return e / xp.sum(e, axis=1, keepdims=True)
+
+    model = armour.wrap(net, bounds=(-60.0, 60.0), backend=gradients.name, outputs="probabilities")
+    x = np.concatenate([np.linspace(-44.0, -42.0, 64), [-1.0]]).astype(np.float32)[:, None]  # p down to 1e-38
+    attack = armour.create("attack", "cw", steps=40, rounds=4, initial_const=1000.0)
+    result = armour.run_attack(attack, model, x, np.zeros(65, int))
+    assert np.isfinite(result.x_adv()).all()
+    assert result.success[0, -1]
