@@ -51,7 +51,7 @@ class Installation:
             cwd=self.work,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 
