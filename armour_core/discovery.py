@@ -101,7 +101,16 @@ def canonical(name: str) -> str:
 
 def strict(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether ARMOUR_STRICT asks that a broken plugin raises."""
-    return environ.get("ARMOUR_STRICT", "").strip().lower() not in ("", "0", "false", "no", "off")
+    return _asked("ARMOUR_STRICT", environ)
+
+
+def debugging(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether ARMOUR_DEBUG asks for tracebacks."""
+    return _asked("ARMOUR_DEBUG", environ)
+
+
+def _asked(variable: str, environ: Mapping[str, str]) -> bool:
+    return environ.get(variable, "").strip().lower() not in ("", "0", "false", "no", "off")
 
 
 def discover(environ: Mapping[str, str] = os.environ) -> Found:

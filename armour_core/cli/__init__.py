@@ -20,6 +20,7 @@ from typing import Any
 import click
 
 from armour_core import __version__
+from armour_core.discovery import debugging
 from armour_core.errors import ArmourError
 
 DONE, BELOW_THRESHOLD, WRONG_INPUT, DEFECT = 0, 1, 2, 3
@@ -98,7 +99,7 @@ class Commands(click.Group):
             _tell_traceback()
             click.echo(f"{type(error).__name__}: {error}", err=True)
             code = WRONG_INPUT
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # whatever runs under a command has no business to exit
             told = _tell_traceback()
             how = "" if told else " ARMOUR_DEBUG=1 shows the traceback."
             click.echo(f"A defect in armour or in a plugin: {type(error).__name__}: {error}.{how}", err=True)
@@ -121,7 +122,7 @@ def _first_line(path: Path) -> str:
 
 def _tell_traceback() -> bool:
     """Print the traceback if ARMOUR_DEBUG asks for it."""
-    wanted = os.environ.get("ARMOUR_DEBUG", "").strip().lower() not in ("", "0", "false", "no", "off")
+    wanted = debugging()
     if wanted:
         traceback.print_exc()
     return wanted

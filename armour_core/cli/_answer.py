@@ -3,8 +3,9 @@
 import contextlib
 import functools
 import json
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -33,7 +34,7 @@ def answers(function: Callable[..., Answer]) -> Callable[..., int]:
             answer = function(*args, **options)
             answer.show()
             return answer.code
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr), _descriptor_silent():
             answer = function(*args, **options)
         click.echo(json.dumps(answer.value, indent=2, ensure_ascii=False, allow_nan=False))
         return answer.code
@@ -41,13 +42,33 @@ def answers(function: Callable[..., Answer]) -> Callable[..., int]:
     return command
 
 
+@contextlib.contextmanager
+def _descriptor_silent() -> Iterator[None]:
+    """Standard output's file descriptor leads to standard error meanwhile: libraries in C write past `sys.stdout`."""
+    if sys.__stdout__ is not None:
+        sys.__stdout__.flush()
+    try:
+        kept = os.dup(1)
+        os.dup2(2, 1)
+    except OSError:  # closed from the start
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
     """Print a table: drawn to the terminal's width, or as plain columns, never cut, when there is no terminal."""
     if sys.stdout.isatty():
         from rich.console import Console
-        from rich.table import Table
+        from rich.table import Column, Table
 
-        drawn = Table(*headings, title=title or None, title_justify="left", box=None, pad_edge=False)
+        first, *others = headings  # the first holds what is typed to ask further: it is never cut
+        columns = (Column(first, no_wrap=True), *(Column(heading, overflow="fold") for heading in others))
+        drawn = Table(*columns, title=title or None, title_justify="left", box=None, pad_edge=False)
         for row in rows:
             drawn.add_row(*(_unmarked(cell) for cell in row))
         Console().print(drawn)

@@ -14,7 +14,7 @@ from attrs import evolve, field, frozen
 
 from armour_core import registry
 from armour_core.data import Dataset, check_labels
-from armour_core.discovery import strict
+from armour_core.discovery import debugging, strict
 from armour_core.engine.evaluate import Progress
 from armour_core.engine.provenance import (
     about_data,
@@ -239,5 +239,6 @@ def _run(name: str, probe: Any, opened: Opened, data: Dataset, ctx: Context) -> 
         if strict():
             raise
         if not isinstance(error, ArmourError):
-            log.warning("probe:%s raised %s: %s; the others go on", name, type(error).__name__, error, exc_info=True)
+            told = "probe:%s raised %s: %s; the others go on"
+            log.warning(told, name, type(error).__name__, error, exc_info=debugging())
         return [failed(f"probe:{name}", error, reproduce=ctx.reproduce)]

@@ -1,6 +1,7 @@
 """The command line as a whole: exit statuses, where messages go, and what is imported when."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -35,6 +36,8 @@ def group():
             raise click.FileError("a", "not there")
         if how == 5:
             raise KeyboardInterrupt
+        if how == 6:
+            sys.exit(7)
         return None
 
     @group.command()
@@ -44,6 +47,19 @@ def group():
         return Answer(value={"a": "ä"}, show=lambda: click.echo("for people"), code=1)
 
     return group
+
+
+def test_what_a_library_writes_past_python_does_not_reach_the_json(capfd):
+    @click.command()
+    @answers
+    def ask():
+        os.write(1, b"noise in C\n")
+        return Answer(value={"a": 1}, show=lambda: None)
+
+    ask(["--json"], standalone_mode=False)
+    out, err = capfd.readouterr()
+    assert json.loads(out) == {"a": 1}
+    assert err == "noise in C\n"
 
 
 def called(group, *arguments, **variables):
@@ -59,6 +75,7 @@ def called(group, *arguments, **variables):
         ("3", 3, "ZeroDivisionError: division by zero. ARMOUR_DEBUG=1 shows the traceback."),
         ("4", 2, "not there"),
         ("5", 130, "Interrupted."),
+        ("6", 3, "A defect in armour or in a plugin: SystemExit: 7"),
         ("x", 2, "is not a valid integer"),
     ],
 )
@@ -163,6 +180,17 @@ def test_a_table_on_a_terminal_shows_cells_as_they_are(monkeypatch, capsys):
     monkeypatch.setenv("TERM", "dumb")
     table(("a", "b"), [("[red]1", "y")], title="Title")
     assert "[red]1" in capsys.readouterr().out
+
+
+def test_a_table_on_a_narrow_terminal_never_cuts_the_name_that_is_typed_next(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "50")
+    monkeypatch.setenv("TERM", "dumb")
+    rows = [("attack:hopskipjump", "a long summary " * 6, "many tags " * 6), ("attack:pgd", "short", "")]
+    table(("id", "summary", "tags"), rows)
+    out = capsys.readouterr().out
+    assert "attack:hopskipjump" in out
+    assert "…" not in out
 
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path):

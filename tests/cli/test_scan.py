@@ -250,12 +250,13 @@ def test_bad_input_is_one_clear_message_and_exit_2(scan, here, options, model, s
 
 
 @pytest.mark.parametrize(("defect", "code"), [("false", 2), ("true", 3)])
-def test_a_probe_that_breaks_off_is_reported_and_is_no_success(scan, defect, code):
+def test_a_probe_that_breaks_off_is_reported_and_is_no_success(scan, defect, code, caplog):
     result = scan("--probe", "breaks", "--probe", "says", "--set", f"breaks.defect={defect}", threat=())
     assert result.exit_code == code
     assert "Error: The probe probe:breaks did not finish" in result.stdout
     assert "Low: Said" in result.stdout
     assert Report.load("armour-report/report.json").totals["error"] == 1
+    assert "Traceback" not in caplog.text
 
 
 def test_a_missing_threshold_metric_does_not_pass(scan):
