@@ -98,7 +98,7 @@ def clean(evaluation: Evaluation, *, probe: str = "evaluate", note: str = "", re
     right = round(measure.value * evaluation.n)
     return Finding(
         id="REL-ACC-001",
-        title=f"Unchanged, {share(right, evaluation.n)} inputs are classified correctly",
+        title=f"Unchanged, {share(right, evaluation.n)}{'' if right else ' of the'} inputs are classified correctly",
         probe=probe,
         severity="info",
         summary=f"{right} of {evaluation.n} samples: {percent(measure)}. {note}".strip(),

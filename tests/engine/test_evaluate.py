@@ -274,4 +274,5 @@ def test_nothing_right_leaves_nothing_to_attack(engine):
     evaluation = armour.evaluate(case.model, case.x, 1 - case.y, attacks=["gaussian_noise"], eps=0.1)
     assert evaluation.clean_accuracy == evaluation.robust_accuracy[0] == 0
     assert evaluation.findings[0].title.startswith("No input was classified correctly")
+    assert evaluation.findings[1].title == "Unchanged, none of the inputs are classified correctly"
     json.dumps(evaluation.to_dict(), allow_nan=False)

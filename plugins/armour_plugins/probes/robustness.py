@@ -75,7 +75,10 @@ class Robustness:
         )
         ctx.plugins.extend(plugin_entries(evaluation.units))
         ctx.warnings.extend(note for result in evaluation.results.values() for note in result.warnings)
-        samples, note = flipped_samples(evaluation, model, data, ctx.batch_size, self.pictures)
+        try:
+            samples, note = flipped_samples(evaluation, model, data, ctx.batch_size, self.pictures)
+        except Exception as error:  # the numbers are there already, and a model that fails now must not cost them
+            samples, note = [], f"No samples are shown: {type(error).__name__}: {error}"
         at = int(np.argmax(evaluation.eps))
         worst = worst_case(
             evaluation,

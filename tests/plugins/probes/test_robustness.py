@@ -119,6 +119,18 @@ def test_without_pictures_no_data_is_in_the_report(engine):
     assert "data:image" not in json.dumps(report.to_dict())
 
 
+def test_a_model_that_fails_once_the_numbers_are_there_does_not_cost_them(engine, monkeypatch):
+    def failing(*_):
+        raise RuntimeError("the endpoint hung up")
+
+    monkeypatch.setattr("armour_plugins.probes.robustness.flipped_samples", failing)
+    model, data = images(engine, (6, 6))
+    worst, _ = Robustness(queries=20, steps=5).run(model, data, asked("linf:0.2"))
+    assert worst.status == "confirmed"
+    assert worst.evidence.samples == ()
+    assert worst.evidence.samples_note == "No samples are shown: RuntimeError: the endpoint hung up"
+
+
 def test_samples_drawn_from_more_keep_their_places(engine):
     model, data = images(engine, (6, 6))
     part = data.take(np.arange(1, N, 2))
