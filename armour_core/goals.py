@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from attrs import define, field
 
-from armour_core.functional import lead
+from armour_core.functional import as_logits, lead
 
 if TYPE_CHECKING:
     from armour_core.protocols.backend import Array
@@ -60,3 +60,16 @@ class Targeted:
 
 Goal = Untargeted | Targeted
 KINDS: dict[str, type[Untargeted] | type[Targeted]] = {"untargeted": Untargeted, "targeted": Targeted}
+
+
+def graded(goal: Goal, outputs: Array, kind: str) -> Array:
+    """The margin of outputs of this kind, by which one failure is told from another: (N, C) -> (N,).
+
+    Of probabilities it is taken in their logarithms, since near 0 and 1 differences vanish in floats; its sign is that
+    of the margin of the outputs themselves.
+    """
+    margin = goal.margin(outputs)
+    if kind != "probabilities":
+        return margin
+    fine = goal.margin(as_logits(goal.xp, outputs, kind))
+    return goal.xp.where(margin > 0, goal.xp.maximum(fine, margin), goal.xp.minimum(fine, 0.0))

@@ -15,7 +15,7 @@ from attrs import frozen
 from armour_core.engine.losses import training_loss
 from armour_core.engine.problem import Frame, Problem
 from armour_core.engine.settle import distances, settle
-from armour_core.goals import KINDS
+from armour_core.goals import KINDS, graded
 from armour_core.protocols.backend import Array
 
 
@@ -65,7 +65,7 @@ def checked(
     returned = settled(backend.select(carry["found"], carry["best"], proposal) if first else proposal)
     outputs = forward(backend.asarray(returned, problem.x.dtype))
     goal = KINDS[frame.goal](problem.goal.labels, backend.xp)
-    margin = goal.margin(outputs)
+    margin = graded(goal, outputs, frame.outputs)
     success = host(margin) > 0
     if kept and not frame.minimum:
         # A row without success gives the better of its best candidate and its last proposal; max_loss always does.

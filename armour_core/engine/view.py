@@ -16,7 +16,7 @@ from armour_core.engine.problem import Frame
 from armour_core.engine.send import Send
 from armour_core.errors import ContractError, MissingCapability
 from armour_core.functional import as_logits, wide
-from armour_core.goals import KINDS, Goal
+from armour_core.goals import KINDS, Goal, graded
 from armour_core.protocols.backend import Array
 from armour_core.protocols.model import Model
 
@@ -137,7 +137,7 @@ class View:
 
     def _margin(self, x: Array, where: Array | None, keep: bool) -> Array:
         outputs, margin = self._ask(x, where, keep)
-        return self._over_points(self.goal.margin, outputs) if margin is None else margin
+        return self._over_points(outputs) if margin is None else margin
 
     def grad(
         self,
@@ -247,13 +247,13 @@ class View:
     def _logits(self, outputs: Array) -> Array:
         return None if outputs is None else as_logits(self.xp, outputs, self._frame.outputs)
 
-    def _over_points(self, margin: Callable[[Array], Array], outputs: Array) -> Array:
+    def _over_points(self, outputs: Array) -> Array:
         """A goal's margin for (N, C) or (N, R, C)."""
         if outputs.ndim == (1 if self._frame.hard else 2):
-            return margin(outputs)
+            return graded(self.goal, outputs, self._frame.outputs)
         n, per = outputs.shape[:2]
         flat = self.xp.reshape(outputs, (n * per, *outputs.shape[2:]))
-        return self.xp.reshape(self._goal(per).margin(flat), (n, per))
+        return self.xp.reshape(graded(self._goal(per), flat, self._frame.outputs), (n, per))
 
     def _goal(self, per: int) -> Goal:
         """The goal, each row of it `per` times."""
@@ -273,7 +273,7 @@ class View:
 
     def _judge(self, points: Array, outputs: Array, sent: Array) -> Array:
         """Offer a candidate a row to the books. Returns the margin of all."""
-        margin = self._over_points(self.goal.margin, outputs)
+        margin = self._over_points(outputs)
         merit, hit = margin, margin > 0
         if self.until == "max_loss" and not self._frame.hard:
             flat = self.xp.reshape(outputs, (-1, outputs.shape[-1]))

@@ -87,3 +87,24 @@ def test_cw_stands_probabilities_that_vanish(gradients):
     result = armour.run_attack(attack, model, x, np.zeros(65, int))
     assert np.isfinite(result.x_adv()).all()
     assert result.success[0, -1]
+
+
+def test_square_climbs_where_probabilities_are_all_but_certain(engine):
+    """softmax of logits of a hundred and more is 1 and 0 in floats, or nearly so: the way up is in the logarithms."""
+    xp = engine.backend.xp
+    case = engine.many_class(n=24)
+    w = engine.backend.asarray(case.w * np.float32(20))
+
+    def softmax(x):
+        z = xp.matmul(x, w)
+        e = xp.exp(z - xp.max(z, axis=1, keepdims=True))
+        return e / xp.sum(e, axis=1, keepdims=True)
+
+    models = [
+        armour.wrap(net, bounds=(-10.0, 10.0), backend=engine.name, outputs=kind)
+        for net, kind in ((softmax, "probabilities"), (lambda x: xp.matmul(x, w), "logits"))
+    ]
+    attack = armour.create("attack", "square", steps=60)
+    eps = float(np.quantile(case.distance["linf"], 0.8))
+    found = [armour.run_attack(attack, model, case.x, case.y, eps=eps, seed=1).success.mean() for model in models]
+    assert found[0] >= found[1] - 0.05
