@@ -13,6 +13,7 @@ from armour_core.gates import Gate, judge
         ("findings.high>0", [0], False),
         ("findings.high>=1", [1], True),
         ("robust_accuracy<4e-1", [0.9, 0.1], True),
+        ("their-dist/their_attack.robust_accuracy<0.4", [0.1], True),
     ],
 )
 def test_a_gate_fails_where_its_condition_holds_for_any_value(expression, values, fails):
