@@ -55,7 +55,8 @@ class Robustness:
     def metrics(self) -> tuple[str, ...]:
         """What a gate can name."""
         attacks = self.attacks or ("pgd", "square", "hopskipjump", "gaussian_noise")
-        each = (f"{name}.robust_accuracy" for name in attacks)
+        labels = (registry.spec("attack", name).id.partition(":")[2] for name in attacks)
+        each = (f"{label}.robust_accuracy" for label in labels)
         return ("clean_accuracy", "robust_accuracy", "attack_success_rate", *each)
 
     def run(self, model, data: Dataset, ctx) -> Iterable[Finding]:
