@@ -51,6 +51,14 @@ class Failure:
     def __str__(self) -> str:
         return f"{self.origin} ({self.stage}): {type(self.error).__name__}: {self.error}"
 
+    def kept(self) -> "Failure":
+        """This, without the frames in which it happened: they would hold on to the network and data that were at hand."""
+        error: BaseException | None = self.error
+        while error is not None:
+            error.__traceback__ = None
+            error = error.__cause__ or error.__context__
+        return self
+
 
 @attrs.frozen
 class Distribution:

@@ -36,7 +36,7 @@ class Registry:
     def __init__(self, found: Found):
         """found: what `discovery.discover` returned."""
         self._found = found
-        self._failures = list(found.failures)
+        self._failures = [failure.kept() for failure in found.failures]
         self._reported: set[tuple[str, str]] = set()
         self._objects: dict[tuple[str, str], Callable[..., Any]] = {}  # registered in this process
         self._specs: dict[str, list[Spec]] = {}
@@ -243,7 +243,7 @@ class Registry:
     def _survive(self, origin: str, hook: str, error: Exception) -> None:
         if (origin, hook) not in self._reported:
             self._reported.add((origin, hook))
-            self._failures.append(Failure(origin, hook, error))
+            self._failures.append(Failure(origin, hook, error).kept())
             log.warning("%s: %s raised %s: %s; going on without it", origin, hook, type(error).__name__, error)
 
     # ---- names

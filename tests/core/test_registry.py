@@ -1,7 +1,9 @@
 """The registry: what a name means, what is said when it means nothing, and hooks that survive their plugins."""
 
+import gc
 import logging
 import sys
+import weakref
 
 import attrs
 import pytest
@@ -373,6 +375,22 @@ def test_an_observer_that_raises_is_reported_once_and_fails_nothing(caplog, monk
     assert seen == [(1, 2), (2, 2)]
     assert [f.origin for f in found.failures()] == ["a"]
     assert caplog.text.count("the tracker is offline") == 1
+
+
+def test_what_was_at_hand_when_a_plugin_failed_is_not_kept_alive():
+    class Network:
+        pass
+
+    def asked():
+        network = Network()
+        found = made(plugins=[("a", Answers(RuntimeError("boom")))])
+        found.first("armour_open_data", uri=network)
+        return found, weakref.ref(network)
+
+    found, network = asked()
+    gc.collect()
+    assert [failure.origin for failure in found.failures()] == ["a"]
+    assert network() is None
 
 
 def test_a_hook_called_with_other_arguments_than_it_has_is_a_defect():
