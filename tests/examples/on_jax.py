@@ -3,13 +3,16 @@
 A process each, so that JAX's threads and settings meet no other framework's, and armour is the installed one.
 """
 
+import gc
 import json
 import sys
+import weakref
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from armour_jax import JaxModel
+from attrs import frozen
 from jax import lax
 
 import armour_core as armour
@@ -222,6 +225,54 @@ def devices():
         "refused": refused,
         "scattered": scattered,
     }
+
+
+@frozen(kw_only=True)
+class AlongTheJacobian:
+    """One Linf step along the sum of all classes' gradients."""
+
+    norm: str = "linf"
+    steps: int = 1
+
+    def start(self, p, rng):
+        return {"x": p.x}
+
+    def step(self, p, state, k, rng):
+        _, rows = p.jacobian(state["x"])
+        return {"x": p.inside(state["x"] + p.eps * p.xp.sign(p.xp.sum(rows, axis=1)))}
+
+    def finish(self, p, state):
+        return state["x"]
+
+
+def jacobian():
+    """Of a linear network, compiled: the weights."""
+    rng = np.random.default_rng(0)
+    w, x = rng.standard_normal((6, 3)).astype(np.float32), rng.standard_normal((12, 6)).astype(np.float32)
+    model = armour.wrap(JaxModel(lambda w, x: x @ w, jnp.asarray(w)), bounds=(-9, 9))
+    result = armour.run_attack(AlongTheJacobian(), model, x, (x @ w).argmax(1), eps=0.25, until="max_loss")
+    moved = result.x_adv() - x
+    kept = abs(moved).max(1) > 0  # a row whose loss fell gives its clean point
+    return {
+        "kept": int(kept.sum()),
+        "apart": float(abs(moved[kept] - 0.25 * np.sign(w.sum(1))).max()),
+        "backward": sorted(set(result.queries.backward.tolist())),
+    }
+
+
+def released():
+    """What is left of a network that was attacked and is referred to by nobody."""
+
+    def attacked():
+        net, x, y = small()
+        model = armour.wrap(net)
+        for name in ("pgd", "square"):
+            armour.run_attack(armour.create("attack", name, steps=3), model, x, y, eps=0.1)
+        return weakref.ref(net), weakref.ref(model)
+
+    references = attacked()
+    gc.collect()
+    return {"gone": all(reference() is None for reference in references), "arrays": len(jax.live_arrays())}
 
 
 def settings():

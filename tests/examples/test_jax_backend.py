@@ -1,6 +1,7 @@
 """A backend from a distribution of its own: armour's attacks run on JAX, and no line of armour knows of it."""
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 
@@ -48,6 +49,21 @@ def test_without_jax_the_error_says_what_to_install(installation):
         "except a.PluginLoadError as error:\n    print(error)"
     )
     assert "pip install jax" in found.out, found.out + found.err
+
+
+def test_the_page_on_backends_shows_what_is_there():
+    def lines(text):
+        return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+
+    page = (ROOT / "docs" / "writing-backends.md").read_text("utf-8")
+    source = "\n".join(lines(path.read_text("utf-8")) for path in sorted((HERE / "jax_backend").rglob("*.py")))
+    shown = re.findall(r"^```python\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
+    assert [block for block in shown if lines(block) not in source and "run_checks" not in block] == []
+    files = dict(re.findall(r"^\| `(\w+\.py)` \|.*\| (\d+) \|$", page, flags=re.MULTILINE))
+    there = {path.name: len(path.read_text("utf-8").splitlines()) for path in HERE.glob("jax_backend/armour_jax/*.py")}
+    assert {name: pytest.approx(count, abs=10) for name, count in there.items()} == {
+        n: int(c) for n, c in files.items()
+    }
 
 
 # ---- with JAX
@@ -130,6 +146,19 @@ def test_a_network_is_computed_where_its_weights_are(installation):
     assert found["success"] > 0
     assert "are on cpu:1" in found["refused"]
     assert "cpu, cpu:1" in found["scattered"]
+
+
+@needs_jax
+def test_a_jacobian_within_compiled_code_is_the_networks(installation):
+    found = ask(installation, "jacobian")
+    assert found["kept"] > 0
+    assert found["apart"] < 1e-6
+    assert found["backward"] == [3]
+
+
+@needs_jax
+def test_compiled_code_keeps_no_network_alive(installation):
+    assert ask(installation, "released") == {"gone": True, "arrays": 0}
 
 
 @needs_jax
