@@ -52,7 +52,7 @@ class Failure:
         return f"{self.origin} ({self.stage}): {type(self.error).__name__}: {self.error}"
 
     def kept(self) -> "Failure":
-        """This, without the frames in which it happened: they would hold on to the network and data that were at hand."""
+        """This, without the frames in which it happened: they hold on to the network and data that were at hand."""
         error: BaseException | None = self.error
         while error is not None:
             error.__traceback__ = None
