@@ -13,6 +13,8 @@ import numpy as np
 from armour_core import norms
 from armour_core.errors import ContractError
 
+_BLOCK = 1 << 14  # elements measured at once: float64 copies of a whole batch cost more in page faults than in work
+
 
 def tolerance(norm: str, eps: float, bounds: tuple[float, float], elements: int, dtype: np.dtype[Any]) -> float:
     """How far beyond the ball rounding in `dtype` may take a perturbation of this many elements."""
@@ -54,35 +56,59 @@ def settle(
     finite = np.isfinite(adversarial.reshape(n, -1)).all(axis=1)
     if not finite.all():
         raise ContractError(f"{plugin} returned NaN or infinity in {n - int(finite.sum())} of {n} samples.")
+    result, elements = np.empty_like(x), int(np.prod(x.shape[1:]))
+    beyond, over = np.zeros(n), np.zeros(n)  # outside the bounds, outside the ball
+    block = max(1, _BLOCK // max(1, elements))
+    for first in range(0, n, block):
+        rows = slice(first, first + block)
+        free = None if mask is None else mask[rows]
+        sizes = None if eps is None else eps[rows]
+        result[rows], beyond[rows], over[rows] = _settled(
+            adversarial[rows], seen[rows], x[rows], norm, sizes, bounds, free
+        )
+    _refuse(plugin, f"bounds {bounds}", beyond, np.full(n, tolerance("linf", 0.0, bounds, 1, seen.dtype)))
+    if eps is not None:
+        allowed = np.array([tolerance(norm, e, bounds, elements, seen.dtype) for e in eps])
+        _refuse(plugin, f"{norm} ball", over, allowed)
+    return result
+
+
+def _settled(
+    adversarial: np.ndarray,
+    seen: np.ndarray,
+    x: np.ndarray,
+    norm: str,
+    eps: np.ndarray | None,
+    bounds: tuple[float, float],
+    mask: np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Some rows, settled; and how far each was outside bounds and ball."""
+    n, (low, high) = len(x), bounds
     start, found = x.astype(np.float64), adversarial.astype(np.float64)
-    same = None  # elements that stay bit-equal to the caller's
-    if mask is not None:
-        same = ~mask
+    beyond, over = np.zeros(n), np.zeros(n)
+    same = None if mask is None else ~mask  # elements that stay bit-equal to the caller's
     if seen.dtype != x.dtype:  # what the attack left alone, in the dtype it saw, is left alone
         same = adversarial == seen if same is None else same | (adversarial == seen)
     if same is not None:
         found[same] = start[same]
-    low, high = bounds
     if found.min() < low or found.max() > high:
         excess = np.maximum(low - found, found - high)
         if same is not None:
             excess[same] = 0.0
-        worst = excess.reshape(n, -1).max(axis=1)
-        _refuse(plugin, f"bounds {bounds}", worst, np.full(n, tolerance("linf", 0.0, bounds, 1, seen.dtype)))
+        beyond = excess.reshape(n, -1).max(axis=1)
         np.clip(found, low, high, out=found)
         if same is not None:
             found[same] = start[same]
     d = np.subtract(found, start, out=found)
-    if eps is not None:
-        size = norms.bind(norm, np, bounds).size(d)
-        allowed = np.array([tolerance(norm, e, bounds, d[0].size, seen.dtype) for e in eps])
-        _refuse(plugin, f"{norm} ball", size - eps, allowed)
-        wide = (-1,) + (1,) * (x.ndim - 1)
-        if norm == "linf" and (size > eps).any():
-            np.clip(d, -eps.reshape(wide), eps.reshape(wide), out=d)
-        elif norm in ("l2", "l1") and (size > eps).any():
-            d *= np.where(size > eps, eps * (1 - 1e-12) / np.where(size > 0, size, 1.0), 1.0).reshape(wide)
-    return _round_away(x, start, d, bounds) if eps is None else _round_towards(x, start, d)
+    if eps is None:
+        return _round_away(x, start, d, bounds), beyond, over
+    size, wide = norms.bind(norm, np, bounds).size(d), (-1,) + (1,) * (x.ndim - 1)
+    over = size - eps
+    if norm == "linf" and (over > 0).any():
+        np.clip(d, -eps.reshape(wide), eps.reshape(wide), out=d)
+    elif norm in ("l2", "l1") and (over > 0).any():
+        d *= np.where(over > 0, eps * (1 - 1e-12) / np.where(size > 0, size, 1.0), 1.0).reshape(wide)
+    return _round_towards(x, start, d), beyond, over
 
 
 def _refuse(plugin: str, rule: str, excess: np.ndarray, limit: np.ndarray) -> None:

@@ -115,7 +115,7 @@ def test_an_engine_that_loses_a_success_is_named(monkeypatch: pytest.MonkeyPatch
 
 
 def test_an_engine_that_rounds_outwards_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("armour_core.engine.settle._round_towards", lambda x, found, reach: found.astype(x.dtype))
+    monkeypatch.setattr("armour_core.engine.settle._round_towards", lambda x, start, d: (start + d).astype(x.dtype))
     assert set(failed(check(planted.Honest))) == {"keeps_dtype"}
 
 
