@@ -86,8 +86,7 @@ class Linf(_Bound):
         return self._free(self.xp.clip(d, -eps, eps))
 
     def inside(self, x0: Array, x: Array, eps: Array) -> Array:
-        low, high = self.corridor(x0, eps)
-        return self.xp.minimum(self.xp.maximum(x, low), high)
+        return self.xp.clip(x, *self.corridor(x0, eps))
 
     def corridor(self, x0: Array, eps: Array) -> tuple[Array, Array]:
         xp, reach = self.xp, self._free(eps + self.xp.zeros_like(x0))

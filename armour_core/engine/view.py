@@ -86,7 +86,7 @@ class View:
     def inside(self, x: Array) -> Array:
         """Nearest legal point: ball (if eps) and bounds at once, then constraints and mask."""
         if self._corridor is not None:
-            x = self.xp.minimum(self.xp.maximum(x, self._corridor[0]), self._corridor[1])
+            x = self.xp.clip(x, *self._corridor)
         else:
             x = self.xp.clip(x, *self.bounds) if self.eps is None else self.norm.inside(self.x, x, self.eps)
         for constraint in self.constraints:

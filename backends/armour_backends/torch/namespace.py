@@ -128,9 +128,9 @@ def sign(x: Array, /) -> Array:
     """-1, 0 or 1; not a number stays so (torch alone says 0)."""
     if not x.is_floating_point():
         return torch.sign(x)
-    # nothing times what is finite or NaN adds NaN alone; a mask and a selection cost four times as much
-    bounded = torch.clamp(x, -1.0, 1.0)
-    return torch.sign(bounded).add_(bounded, alpha=0)
+    # held between its sign and its sign, NaN stays; a mask and a selection cost four times as much
+    signs = torch.sign(x)
+    return torch.clamp(x.detach(), signs, signs)
 
 
 def maximum(x1: Any, x2: Any, /) -> Array:
