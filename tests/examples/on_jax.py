@@ -275,6 +275,25 @@ def released():
     return {"gone": all(reference() is None for reference in references), "arrays": len(jax.live_arrays())}
 
 
+def loops():
+    """Chunks of steps as one program each, as on an accelerator, beside steps as one program each."""
+    net, x, y = small()
+    backend = armour.wrap(net).backend
+    kept = {}
+    for backend.loops in (False, True):
+        model = armour.wrap(net)
+        for name, settings, eps in (("pgd", {}, 0.25), ("square", {"steps": 50}, 0.25), ("cw", {"steps": 30}, None)):
+            attack = armour.create("attack", name, **settings)
+            kept[name, backend.loops] = armour.run_attack(attack, model, x, y, eps=eps, seed=3)
+    pairs = [(kept[name, False], kept[name, True]) for name, whole in kept if whole]
+    return {
+        "same_counts": all(bool((a.queries.forward == b.queries.forward).all()) for a, b in pairs),
+        "same_success": all(bool((a.success == b.success).all()) for a, b in pairs),
+        "success": [float(a.success.mean()) for a, _ in pairs],
+        "apart": max(float(abs(a.x_adv() - b.x_adv()).max()) for a, b in pairs),
+    }
+
+
 def settings():
     """What a run changes in JAX's own configuration."""
     before = dict(jax.config.values)

@@ -149,6 +149,16 @@ def test_a_network_is_computed_where_its_weights_are(installation):
 
 
 @needs_jax
+def test_a_chunk_of_steps_as_one_program_does_what_single_steps_do(installation):
+    """The first is for accelerators, the second for CPUs."""
+    found = ask(installation, "loops")
+    assert found["same_counts"]
+    assert found["same_success"]
+    assert all(share > 0 for share in found["success"])
+    assert found["apart"] < 1e-6
+
+
+@needs_jax
 def test_a_jacobian_within_compiled_code_is_the_networks(installation):
     found = ask(installation, "jacobian")
     assert found["kept"] > 0
