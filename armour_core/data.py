@@ -74,50 +74,51 @@ class Dataset:
         return evolve(self, x=x, layout=layout)
 
 
-def check_labels(y: Any, n: int, num_classes: int | None = None) -> np.ndarray:
+def check_labels(y: Any, n: int, num_classes: int | None = None, *, what: str = "y") -> np.ndarray:
     """Labels as int64 `(N,)` on the host, or a DataError that says what was found and what to pass.
 
     y: integer class numbers `(N,)`, from 0: NumPy, list, or a tensor that NumPy can read; n: the number of samples they
-    belong to; num_classes: None where the model does not say.
+    belong to; num_classes: None where the model does not say; what: how messages call them.
     """
     if y is None:
-        raise DataError("No labels were given. Pass y: integer class numbers of shape (N,).")
-    labels = _as_array(y)
+        raise DataError(f"No labels were given. Pass {what}: integer class numbers of shape (N,).")
+    labels = _as_array(y, what)
     if n == 0 or labels.size == 0:
         raise DataError(f"There are no samples to work on: {n} samples and {labels.size} labels were given.")
-    _check_shape(labels, n)
-    _check_type(labels)
+    _check_shape(labels, n, what)
+    _check_type(labels, what)
     if len(labels) != n:
         raise DataError(
-            f"y has {len(labels)} labels for {n} samples. Pass one label for each sample, in the order of x."
+            f"{what} has {len(labels)} labels for {n} samples. Pass one label for each sample, in the order of x."
         )
     labels = labels.astype(np.int64, copy=False)
-    _check_range(labels, num_classes)
+    _check_range(labels, num_classes, what)
     return labels
 
 
-def _as_array(y: Any) -> np.ndarray:
+def _as_array(y: Any, what: str) -> np.ndarray:
     try:
         return np.asarray(y)
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(
-            f"y is a {type(y).__name__} that NumPy cannot read as labels ({error}). "
+            f"{what} is a {type(y).__name__} that NumPy cannot read as labels ({error}). "
             "Pass integer class numbers of shape (N,), on the host."
         ) from error
 
 
-def _check_shape(labels: np.ndarray, n: int) -> None:
+def _check_shape(labels: np.ndarray, n: int, what: str) -> None:
     if labels.ndim == 1:
         return
-    shape = f"y has shape {labels.shape}"
+    shape = f"{what} has shape {labels.shape}"
     if labels.ndim == 2 and labels.shape[1] == 1:
-        raise DataError(f"{shape}; labels are one-dimensional. Pass y.reshape(-1).")
+        raise DataError(f"{shape}; labels are one-dimensional. Pass {what}.reshape(-1).")
     numeric = labels.dtype.kind in "iufb"
     if labels.ndim == 2 and numeric and labels.shape[0] == n and _one_hot(labels):
-        raise DataError(f"{shape} and looks one-hot. Pass class numbers: y.argmax(axis=1).")
+        raise DataError(f"{shape} and looks one-hot. Pass class numbers: {what}.argmax(axis=1).")
     if labels.ndim == 2 and labels.dtype.kind == "f":
         raise DataError(
-            f"{shape}: one row of numbers for each sample, such as probabilities. Pass class numbers: y.argmax(axis=1)."
+            f"{shape}: one row of numbers for each sample, such as probabilities. "
+            f"Pass class numbers: {what}.argmax(axis=1)."
         )
     raise DataError(f"{shape}; labels are integer class numbers of shape ({n},).")
 
@@ -126,33 +127,34 @@ def _one_hot(labels: np.ndarray) -> bool:
     return bool(np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all())
 
 
-def _check_type(labels: np.ndarray) -> None:
+def _check_type(labels: np.ndarray, what: str) -> None:
     kind = labels.dtype.kind
     if kind in "iu":
         return
     if kind == "b":
-        raise DataError("y is of type bool. Pass class numbers: y.astype(int).")
+        raise DataError(f"{what} is of type bool. Pass class numbers: {what}.astype(int).")
     if kind == "f":
         if np.isfinite(labels).all() and (labels == np.round(labels)).all():
             raise DataError(
-                f"y is of type {labels.dtype}, though its values are whole. Pass class numbers: y.astype(int)."
+                f"{what} is of type {labels.dtype}, though its values are whole. "
+                f"Pass class numbers: {what}.astype(int)."
             )
         raise DataError(
-            f"y is of type {labels.dtype} with values such as {labels[0]:g}: no class numbers. "
+            f"{what} is of type {labels.dtype} with values such as {labels[0]:g}: no class numbers. "
             "Pass integers from 0; regression targets and probabilities are not labels."
         )
     raise DataError(
-        f"y is of type {labels.dtype} with values such as {labels.flat[:1].tolist()[0]!r}. Pass class numbers: "
+        f"{what} is of type {labels.dtype} with values such as {labels.flat[:1].tolist()[0]!r}. Pass class numbers: "
         "np.unique(y, return_inverse=True)[1] numbers names in sorted order; the model's own order may differ."
     )
 
 
-def _check_range(labels: np.ndarray, num_classes: int | None) -> None:
+def _check_range(labels: np.ndarray, num_classes: int | None, what: str) -> None:
     low, high = int(labels.min()), int(labels.max())
     if low < 0:
         where = int(np.argmax(labels < 0))
         raise DataError(
-            f"y holds {int((labels < 0).sum())} negative labels (the first, {labels[where]}, at place {where}). "
+            f"{what} holds {int((labels < 0).sum())} negative labels (the first, {labels[where]}, at place {where}). "
             "Classes are numbered from 0: leave out samples without a label, and map {-1, 1} to {0, 1}."
         )
     if num_classes is not None and high >= num_classes:
@@ -163,6 +165,6 @@ def _check_range(labels: np.ndarray, num_classes: int | None) -> None:
             else "Check that data and model belong together."
         )
         raise DataError(
-            f"y holds {count} labels that the model has no class for (the first, {labels[where]}, at place {where}): "
-            f"it has {num_classes} classes, numbered 0 to {num_classes - 1}. {hint}"
+            f"{what} holds {count} labels that the model has no class for "
+            f"(the first, {labels[where]}, at place {where}): it has {num_classes} classes, numbered 0 to {num_classes - 1}. {hint}"
         )

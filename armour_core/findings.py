@@ -72,14 +72,18 @@ class SeverityRule:
     def text(self) -> str:
         """The rule as a sentence."""
         lines = [f"{step.severity} from {step.at_least:.0%} {step.words}" for step in self.steps]
-        return f"By {self.about}: {'; '.join(lines)}; info below."
+        return f"By {self.about}: {'; '.join(lines)}; info below. Where nothing failed it is low at most."
 
     def judge(self, facts: Mapping[str, Measure]) -> tuple[str, str]:
         """The severity for these facts and why, in words. A condition without a fact does not hold."""
         for step in self.steps:
             fact = facts.get(step.condition)
-            if fact is not None and _pessimistic(fact) >= step.at_least:
+            if fact is None or _pessimistic(fact) < step.at_least:
+                continue
+            if fact.value > 0:
                 return step.severity, f"up to {_pessimistic(fact):.0%} {step.words}"
+            if step.severity == "low":  # a small sample is no evidence of failure, nor of its absence
+                return "low", f"nothing failed, but {fact.n} samples leave up to {_pessimistic(fact):.0%} {step.words}"
         shown = [f"at most {_pessimistic(fact):.1%} {name.replace('_', ' ')}" for name, fact in facts.items()]
         return "info", ", ".join(shown) or "nothing was measured"
 

@@ -18,7 +18,7 @@ from armour_core.engine.code import STATE, Code
 from armour_core.engine.problem import Frame, Problem
 from armour_core.engine.rows import Batch, Part, Rows
 from armour_core.engine.verdict import Outcome, checked
-from armour_core.errors import ContractError, DataError
+from armour_core.errors import ConfigError, ContractError, DataError
 from armour_core.protocols.backend import Array
 from armour_core.rng import Rng
 
@@ -144,6 +144,11 @@ class _Drive:
         if clean is None and self.check:
             clean = self.code.forward(problem.x)
             refuse_non_finite(self.backend.to_numpy(clean))
+        if clean is None and (frame.exact or frame.counted):
+            raise ConfigError(
+                f"{self.code.name} answers for rows that are not sent with the clean prediction, and check=False makes "
+                "none: give Problem(clean=model(x))."
+            )
         if clean is None:
             return carry
         self.rows["clean"] = clean

@@ -112,7 +112,9 @@ class _Run:
         self.n: int = self.x.shape[0]
         self.warnings = [] if not self.model.local else list(self.model.examine(span(self.x, 0, self.batch_size)))
         self.y = check_labels(self._host(y), self.n, self.model.num_classes)
-        self.targets = None if targets is None else check_labels(self._host(targets), self.n, self.model.num_classes)
+        self.targets = None
+        if targets is not None:
+            self.targets = check_labels(self._host(targets), self.n, self.model.num_classes, what="targets")
         self.mask = None if mask is None else check_mask(self._host(mask), tuple(self.x.shape))
         self.caller = self._caller(x)
         self.given = x
@@ -144,7 +146,7 @@ class _Run:
             seed=self.seed,
             batch_size=self.batch_size,
             warnings=tuple(dict.fromkeys(self.warnings)),
-            kept=None if self.keep == "none" else _Kept(self, order),
+            kept=None if self.keep == "none" else _Kept(self, order, found),
         )
 
     # ---- at the door
@@ -307,18 +309,22 @@ class _Run:
 class _Kept:
     """Adversarials by eps: what was found at a smaller eps is carried upward."""
 
-    def __init__(self, run: _Run, order: list[int]):
-        self._clean, self._native, self._backend = run.given, run.native, run.backend
-        self._rows, self._returned, self._order = run.found_at, run.returned, order
+    def __init__(self, run: _Run, order: list[int], success: np.ndarray):
+        """success: bool (K, N), by eps ascending."""
+        self._clean = np.array(run._host(run.given))  # a copy: what the caller does to x later is his
+        self._dtype = run.given.dtype if run.native else None
+        self._backend, self._rows, self._returned, self._order = run.backend, run.found_at, run.returned, order
+        # One run answers every eps of a minimum-norm attack: what lies outside the ball of one is not returned for it.
+        self._within = success if run.minimum and run.eps is not None else None
 
     def __call__(self, k: int) -> Any:
         if not -len(self._order) <= k < len(self._order):
             raise ConfigError(f"x_adv({k}): this result has {len(self._order)} eps, counted from 0.")
-        last = min(self._order[k], len(self._rows) - 1)
-        x = np.array(self._backend.to_numpy(self._clean) if self._native else np.asarray(self._clean))
+        last, x = min(self._order[k], len(self._rows) - 1), self._clean.copy()
         for rows, returned in zip(self._rows[: last + 1], self._returned[: last + 1]):
-            x[rows] = returned
-        return self._backend.asarray(x, self._clean.dtype) if self._native else x
+            within = slice(None) if self._within is None else self._within[self._order[k], rows]
+            x[rows[within]] = returned[within]
+        return x if self._dtype is None else self._backend.asarray(x, self._dtype)
 
 
 def as_model(model: Any) -> Model:
@@ -340,9 +346,12 @@ def check_eps(eps: Any) -> tuple[float, ...] | None:
     if eps is None:
         return None
     try:
-        values = np.asarray(eps, dtype=np.float64)
+        given = np.asarray(eps)
+        values = given.astype(np.float64)
     except (TypeError, ValueError):
         raise ConfigError(f"eps={eps!r}. Give a number, a list of numbers, or None.") from None
+    if given.dtype.kind not in "iuf" and given.size:
+        raise ConfigError(f"eps={eps!r}. Give a number, a list of numbers, or None.")
     if values.ndim > 1 or values.size == 0:
         raise ConfigError(f"eps has shape {values.shape}. Give a number, or a list of at least one number.")
     if not (np.isfinite(values).all() and (values >= 0).all()):

@@ -23,6 +23,9 @@ def test_a_rate_of_nothing_knows_nothing():
     ("facts", "severity"),
     [
         ({"declared": rate(0, 1000)}, "info"),
+        ({"declared": rate(0, 30)}, "low"),
+        ({"declared": rate(0, 1), "black_box": rate(0, 1), "smaller_budget": rate(0, 1)}, "low"),
+        ({"declared": rate(1, 1)}, "high"),
         ({"declared": rate(2)}, "low"),
         ({"declared": rate(10)}, "medium"),
         ({"declared": rate(80)}, "high"),

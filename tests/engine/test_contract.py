@@ -277,6 +277,8 @@ def test_a_minimum_norm_attack_answers_every_eps_in_one_run(engine):
     for k, e in enumerate(eps):
         assert_array_equal(swept.success[k], swept.distance <= e)
         assert not (swept.success[k] & (case.distance["l2"] > e)).any()
+        moved = np.linalg.norm(swept.x_adv(k).astype(np.float64) - case.x, axis=1)
+        assert (moved <= e).all()  # what lies farther is not returned for this eps
     assert swept.queries.forward.sum() < smallest.queries.forward.sum()  # rows within the smallest eps are done
 
 
@@ -387,6 +389,34 @@ def test_compiled_code_keeps_no_batch_alive(gradients):
     assert not batches
 
 
+def test_what_the_caller_does_to_x_later_changes_no_result(engine):
+    case = engine.two_class()
+    x = case.x.copy()
+    result = armour.run_attack(Walk(), case.model, x, case.y, eps=0.1)
+    before = result.x_adv()
+    x += 5
+    assert_array_equal(result.x_adv(), before)
+
+
+def test_an_unchecked_run_that_needs_the_clean_prediction_says_so(engine):
+    from armour_core.engine.driver import drive
+    from armour_core.engine.problem import Problem
+
+    case = engine.two_class()
+    backend = engine.backend
+    labels = backend.asarray(case.y.astype(np.int32))
+    problem = Problem(
+        model=case.model,
+        x=case.model.admit(case.x),
+        goal=armour.Untargeted(labels, backend.xp),
+        norm="linf",
+        eps=0.1,
+        budget=Budget(queries=9),
+    )
+    with pytest.raises(ConfigError, match="clean=model"):
+        drive(Walk(), problem, backend.rng(0), check=False, track=False)
+
+
 # ---- broken promises
 
 
@@ -438,6 +468,9 @@ def test_bad_calls_are_refused_before_any_work(engine):
         ({"eps": float("nan")}, ConfigError, "finite"),
         ({"eps": [0.1, float("inf")]}, ConfigError, "finite"),
         ({"eps": "a lot"}, ConfigError, "number"),
+        ({"eps": "0.1"}, ConfigError, "number"),
+        ({"eps": True}, ConfigError, "number"),
+        ({"eps": 0.1, "targets": [0, 1]}, DataError, "targets has 2 labels for 48"),
         ({"eps": None}, ConfigError, "minimum-norm"),
         ({"eps": 0.1, "batch_size": 0}, ConfigError, "batch_size"),
         ({"eps": 0.1, "seed": 1.5}, ConfigError, "seed"),
