@@ -166,5 +166,6 @@ def _check_range(labels: np.ndarray, num_classes: int | None, what: str) -> None
         )
         raise DataError(
             f"{what} holds {count} labels that the model has no class for "
-            f"(the first, {labels[where]}, at place {where}): it has {num_classes} classes, numbered 0 to {num_classes - 1}. {hint}"
+            f"(the first, {labels[where]}, at place {where}): "
+            f"it has {num_classes} classes, numbered 0 to {num_classes - 1}. {hint}"
         )
