@@ -59,14 +59,14 @@ class Books:
         return sent
 
     def count(self, sent: Array, per: int, cost: int, computed: int | Array, backward: int = 0) -> None:
-        """Book what was sent to its samples. computed: rows that the model computed for each sample, or booked only."""
+        """Book what was sent to its samples. computed: rows that the model computed for each, these included."""
         xp, e = self._xp, self.entries
         rows = xp.astype(sent, xp.int32)
         if per:
             rows = xp.astype(xp.sum(rows, axis=1), xp.int32)
         booked = rows if cost == 1 else rows * cost
         e["forward"] = e["forward"] + booked
-        e["computed"] = e["computed"] + (computed - booked)
+        e["computed"] = e["computed"] + computed
         if backward:
             e["backward"] = e["backward"] + (booked if backward == 1 else booked * backward)
         if self._frame.counted:

@@ -230,7 +230,9 @@ class _Drive:
 
     def _unchecked(self, carry: Rows, proposal: Array) -> Outcome:
         size = norms.bind(self.frame.norm, self.xp, self.frame.bounds).size
-        books = {key: carry[key] for key in ("forward", "backward", "computed")}
+        books = {key: carry[key] for key in ("forward", "backward")} | {
+            "computed": carry["computed"] - carry["forward"]
+        }
         proposal = self.backend.stop_gradient(proposal)
         return Outcome(x_adv=proposal, success=carry["found"], distance=size(proposal - self.problem.x), **books)
 

@@ -54,9 +54,16 @@ def checked(
     if problem.mask is not None:
         mask = np.broadcast_to(host(backend.asarray(problem.mask)).astype(bool), caller.shape)
 
-    def settled(adversarial: Array) -> np.ndarray:
+    def settled(adversarial: Array, rows: Any = slice(None)) -> np.ndarray:
         return settle(
-            host(adversarial), seen, caller, norm=frame.norm, eps=eps, bounds=frame.bounds, mask=mask, plugin=plugin
+            host(adversarial)[rows],
+            seen[rows],
+            caller[rows],
+            norm=frame.norm,
+            eps=None if eps is None else eps[rows],
+            bounds=frame.bounds,
+            mask=None if mask is None else mask[rows],
+            plugin=plugin,
         )
 
     found = host(carry["found"])
@@ -73,20 +80,22 @@ def checked(
         final = host(training_loss(backend, outputs, frame.outputs, goal) if by_loss else margin)
         better = host(carry["merit"]) > final
         better &= ~success & ~found if frame.until == "success" else True
-        if better.any():
-            rows = better.reshape((-1,) + (1,) * (caller.ndim - 1))
-            best = settled(backend.select(backend.asarray(better), carry["best"], problem.x))
-            returned = np.where(rows, best, returned)
-            success = np.where(better, found & better, success)
+        rows = np.flatnonzero(better)
+        if len(rows):
+            returned[rows] = settled(carry["best"], rows)
+            success = np.where(better, found, success)
     denied = int((found & ~success).sum()) if frame.until == "success" else 0
+    distance, near = np.full(len(caller), np.inf), np.flatnonzero(success)
+    if len(near):
+        distance[near] = distances(frame.norm, frame.bounds, caller[near], returned[near])
     note = f"{denied} success(es) met on the way were denied by the last check (a tie at rounding) and count as failed"
     return Outcome(
         x_adv=backend.asarray(returned, problem.x.dtype),
         success=success,
-        distance=np.where(success, distances(frame.norm, frame.bounds, caller, returned), np.inf),
+        distance=distance,
         forward=host(carry["forward"]).astype(np.int64) + 2,
         backward=host(carry["backward"]).astype(np.int64),
-        computed=host(carry["computed"]).astype(np.int64),
+        computed=host(carry["computed"]).astype(np.int64) - host(carry["forward"]),
         returned=returned,
         warnings=(note,) if denied else (),
     )
