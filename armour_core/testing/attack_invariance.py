@@ -65,6 +65,9 @@ def _as_result(bench: Bench, outcome: Outcome, place: np.ndarray, rows: np.ndarr
     success, distance = calm.success.copy(), calm.distance.copy()
     distance[rows] = np.asarray(outcome.distance)[place]
     success[0, rows] = np.asarray(outcome.success)[place] & (distance[rows] <= bench.setup.eps * (1 + 1e-9))
+    if bench.minimum:  # what lies outside the ball of eps is not returned for it
+        outside = rows[~success[0, rows]]
+        x[outside] = bench.data.x[outside]
     counts = [calm.queries.forward.copy(), calm.queries.backward.copy()]
     counts[0][rows], counts[1][rows] = outcome.forward[place], outcome.backward[place]
     return Result(
